@@ -1,0 +1,75 @@
+"""Every exception that saccade raises on purpose.
+
+    SaccadeError
+    ├── ModelError                 the model cannot be used as given
+    │   ├── UnknownModelError      no model of that name
+    │   ├── TrainingModeError      the model is in training mode
+    │   ├── UnsupportedDeviceError the model or the frame is not on the CPU
+    │   └── CaptureError           the model could not be turned into a graph
+    ├── FrameError                 a frame does not fit the model
+    ├── PolicyError                a policy is unknown or its fields contradict each other
+    ├── RegistryError              a name is unknown or registered twice
+    ├── VideoError                 a video source or sink failed
+    │   ├── SourceError            missing, empty, truncated or not a video
+    │   └── SinkError              the output cannot be written
+    ├── WeightsError               a weights file is missing, unsafe or does not fit
+    └── MissingPackageError        an optional package is not installed
+
+A message says what was given, what was expected, and what to do.
+"""
+
+
+class SaccadeError(Exception):
+    """The root of every exception that saccade raises on purpose."""
+
+
+class ModelError(SaccadeError):
+    """The model cannot be used as given."""
+
+
+class UnknownModelError(ModelError):
+    """No model of that name."""
+
+
+class TrainingModeError(ModelError):
+    """The model is in training mode."""
+
+
+class UnsupportedDeviceError(ModelError):
+    """The model or the frame is not on the CPU."""
+
+
+class CaptureError(ModelError):
+    """The model could not be turned into a graph."""
+
+
+class FrameError(SaccadeError):
+    """A frame does not fit the model."""
+
+
+class PolicyError(SaccadeError):
+    """A policy is unknown or its fields contradict each other."""
+
+
+class RegistryError(SaccadeError):
+    """A name is unknown or registered twice."""
+
+
+class VideoError(SaccadeError):
+    """A video source or sink failed."""
+
+
+class SourceError(VideoError):
+    """A video source is missing, empty, truncated or not a video."""
+
+
+class SinkError(VideoError):
+    """An output cannot be written."""
+
+
+class WeightsError(SaccadeError):
+    """A weights file is missing, unsafe or does not fit the model."""
+
+
+class MissingPackageError(SaccadeError):
+    """An optional package is not installed."""
