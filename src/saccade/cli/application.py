@@ -1,0 +1,44 @@
+"""The program ``saccade``: its verbs, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from saccade.cli.demo import demo
+from saccade.cli.doctor import doctor
+from saccade.cli.run import run
+from saccade.errors import SaccadeError
+
+FAILED = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="saccade",
+    help="A trained CNN watches a video and recomputes only what changed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(run)
+app.command()(doctor)
+
+
+@app.callback()
+def _program() -> None:
+    """A trained CNN watches a video and recomputes only what changed."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the program and leaves with its exit code: 0, 2 after an error, 130 after Ctrl-C.
+
+    Args:
+        arguments: the words after the program's name; those of the process by default.
+    """
+    try:
+        app(args=arguments, prog_name="saccade")
+    except SaccadeError as error:
+        print(f"saccade: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(FAILED)

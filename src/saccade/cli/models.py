@@ -1,0 +1,189 @@
+"""From what a user types after --model to a model."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import sys
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from saccade.cli.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from saccade.cli.weights import load_weights
+from saccade.errors import MissingPackageError, ModelError, UnknownModelError, WeightsError
+
+FORMS = "torchvision:NAME, timm:NAME, a path to an .onnx file, or module.path:factory"
+
+
+@dataclass(frozen=True)
+class ChosenModel:
+    """A model and what is known about its frames.
+
+    Attributes:
+        name: as the user typed it.
+        model: a module in eval mode, or the path of an ONNX file.
+        preprocessing: what its weights were trained with, as far as known.
+        categories: names of its classes, or none.
+        warning: a line that the user should read, or None.
+    """
+
+    name: str
+    model: nn.Module | Path
+    preprocessing: Preprocessing
+    categories: tuple[str, ...] = field(default=(), repr=False)
+    warning: str | None = None
+
+
+def choose_model(name: str, weights: str | None = None) -> ChosenModel:
+    """Returns the model of a name.
+
+    Args:
+        name: torchvision:NAME, timm:NAME, a path to an ONNX file, or module.path:factory.
+        weights: a .safetensors, .pt, .pth or .th file; or DEFAULT for the pretrained weights that torchvision
+            or timm publish, which are downloaded once.
+
+    Raises:
+        UnknownModelError: when there is no such model; names close ones.
+        WeightsError: when the weights are missing, unsafe or do not fit.
+        MissingPackageError: when timm is asked for and not installed.
+    """
+    if name.lower().endswith(".onnx"):
+        return _from_onnx(name, weights)
+    kind, separator, rest = name.partition(":")
+    if not separator or not rest:
+        raise UnknownModelError(f"unknown model {name!r}; expected {FORMS}{_hint(name)}")
+    pretrained = weights is not None and weights.upper() == "DEFAULT"
+    if kind == "torchvision":
+        chosen = _from_torchvision(name, rest, pretrained)
+    elif kind == "timm":
+        chosen = _from_timm(name, rest, pretrained)
+    else:
+        chosen = _from_factory(name, kind, rest)
+        if pretrained:
+            raise WeightsError(f"--weights DEFAULT means nothing to {name!r}; give a file, or load them in the factory")
+    assert isinstance(chosen.model, nn.Module)
+    if weights is not None and not pretrained:
+        load_weights(chosen.model, Path(weights))
+    chosen.model.eval().requires_grad_(False)
+    if weights is None and kind in ("torchvision", "timm"):
+        line = f"the weights of {name} are random: give --weights FILE, or --weights DEFAULT for the published ones"
+        return ChosenModel(name, chosen.model, chosen.preprocessing, (), line)
+    return chosen
+
+
+def _from_torchvision(full_name: str, name: str, pretrained: bool) -> ChosenModel:
+    import torchvision
+
+    known = torchvision.models.list_models()
+    if name not in known:
+        raise UnknownModelError(f"torchvision has no model {name!r}{_close(name, known)}; see torchvision.models")
+    options: dict[str, Any] = {"weights": "DEFAULT" if pretrained else None}
+    builder = inspect.signature(torchvision.models.get_model_builder(name)).parameters
+    if "weights_backbone" in builder and not pretrained:
+        options["weights_backbone"] = None
+    if name in ("googlenet", "inception_v3") and not pretrained:
+        options["init_weights"] = False
+    published = torchvision.models.get_model_weights(name).DEFAULT
+    try:
+        model = torchvision.models.get_model(name, **options)
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(f"cannot get the published weights of {full_name}: {error}; download them and give the file"
+                           ) from error
+    transforms = published.transforms()
+    mean, std = getattr(transforms, "mean", None), getattr(transforms, "std", None)
+    # torchvision's detectors normalise inside the model; what they take is 0..1.
+    preprocessing = Preprocessing(mean=tuple(mean), std=tuple(std)) if mean and std else Preprocessing()
+    return ChosenModel(full_name, model, preprocessing, tuple(published.meta.get("categories", ())))
+
+
+def _from_timm(full_name: str, name: str, pretrained: bool) -> ChosenModel:
+    try:
+        import timm
+    except ImportError as error:
+        raise MissingPackageError(f"{full_name} needs timm, which is not installed; run: pip install timm") from error
+    if not timm.is_model(name):
+        raise UnknownModelError(f"timm has no model {name!r}{_close(name, timm.list_models())}; see timm.list_models()")
+    try:
+        model = timm.create_model(name, pretrained=pretrained)
+    except Exception as error:
+        if pretrained:
+            raise WeightsError(
+                f"cannot get the published weights of {full_name}: {error}; download them and give the file"
+            ) from error
+        raise ModelError(f"timm cannot build {name!r}: {error}") from error
+    config = getattr(model, "pretrained_cfg", None) or {}
+    fixed = tuple(config["input_size"][-2:]) if config.get("fixed_input_size") else None
+    mean, std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
+    return ChosenModel(full_name, model, Preprocessing(size=fixed, mean=tuple(mean), std=tuple(std)))
+
+
+def _from_onnx(name: str, weights: str | None) -> ChosenModel:
+    path = Path(name)
+    if not path.is_file():
+        raise UnknownModelError(f"no ONNX file at {name!r}; expected {FORMS}; check the path")
+    if weights is not None:
+        raise WeightsError(f"{name!r} holds its own weights; leave --weights out")
+    import onnx
+
+    try:
+        graph = onnx.load(str(path), load_external_data=False).graph
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{name!r} is not an ONNX model that can be read ({reason}); export it again") from error
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    shape = [axis.dim_value for axis in inputs[0].type.tensor_type.shape.dim] if inputs else []
+    size = (shape[2], shape[3]) if len(shape) == 4 and shape[2] > 0 and shape[3] > 0 else None
+    return ChosenModel(name, path, Preprocessing(size=size))
+
+
+def _from_factory(full_name: str, module_name: str, attribute: str) -> ChosenModel:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name == error.name or module_name.startswith(error.name + ".")):
+            raise ModelError(f"importing {module_name!r} failed: {error}; install what it needs") from error
+        raise UnknownModelError(
+            f"unknown model {full_name!r}: no module {error.name!r} here or among the installed packages; "
+            f"expected {FORMS}"
+        ) from error
+    except Exception as error:
+        raise ModelError(f"importing {module_name!r} failed: {type(error).__name__}: {error}") from error
+    factory = getattr(module, attribute, None)
+    if factory is None:
+        raise UnknownModelError(f"the module {module_name!r} has no {attribute!r}{_close(attribute, vars(module))}")
+    model = factory
+    if not isinstance(factory, nn.Module):
+        try:
+            model = factory()
+        except Exception as error:
+            raise ModelError(f"{full_name}() failed: {type(error).__name__}: {error}") from error
+    if not isinstance(model, nn.Module):
+        raise ModelError(f"{full_name} gave a {type(model).__name__}; expected a torch.nn.Module or a function of one")
+    return ChosenModel(full_name, model, Preprocessing(mean=IMAGENET_MEAN, std=IMAGENET_STD))
+
+
+def _close(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=3)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _hint(name: str) -> str:
+    """Returns a hint for a name that lacks its prefix or its suffix."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import torchvision
+
+    close = difflib.get_close_matches(name.strip(":"), torchvision.models.list_models(), n=1)
+    return f"; did you mean 'torchvision:{close[0]}'?" if close else ""
+

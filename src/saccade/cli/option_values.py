@@ -1,0 +1,38 @@
+"""A picture's size as a user types it."""
+
+from __future__ import annotations
+
+import re
+
+import typer
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Returns (H, W) in pixels from "HxW", or None from None.
+
+    Raises:
+        typer.BadParameter: when the text is something else.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)[xX](\d+)", text.strip())
+    if match is None or not int(match[1]) or not int(match[2]):
+        raise typer.BadParameter(f"{text!r} is no size; expected height x width in pixels, such as 384x640")
+    return int(match[1]), int(match[2])
+
+
+def parse_channels(text: str | None) -> tuple[float, ...] | None:
+    """Returns one or three numbers from "0.485,0.456,0.406", or None from None.
+
+    Raises:
+        typer.BadParameter: when the text is something else.
+    """
+    if text is None:
+        return None
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3):
+        raise typer.BadParameter(f"{text!r} is not one number or three with commas, such as 0.485,0.456,0.406")
+    return numbers

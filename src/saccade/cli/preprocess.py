@@ -1,0 +1,59 @@
+"""From a picture of a video to the frame that a model takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What happens to a picture: resized, scaled, normalised: (value * scale - mean) / std.
+
+    Attributes:
+        size: (H, W) in pixels of the model's frame, or None to keep the picture's own.
+        scale: factor of the grey levels 0..255.
+        mean, std: for each channel, in the model's channel order, or one number for all.
+        channels: the model's channel order.
+        letterbox: keep the picture's proportions and fill the rest with grey instead of stretching it.
+    """
+
+    size: tuple[int, int] | None = None
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    channels: Literal["rgb", "bgr"] = "rgb"
+    letterbox: bool = False
+
+    def __call__(self, rgb: npt.NDArray[np.uint8]) -> torch.Tensor:
+        """Returns the frame (1, 3, H, W) float32 of a picture (H, W, 3) uint8."""
+        picture = torch.from_numpy(np.array(rgb, copy=True)).permute(2, 0, 1).unsqueeze(0)
+        if self.size is not None and tuple(picture.shape[-2:]) != self.size:
+            picture = _letterboxed(picture, self.size) if self.letterbox else _resized(picture, self.size)
+        if self.channels == "bgr":
+            picture = picture.flip(1)
+        std = torch.tensor(self.std).reshape(1, -1, 1, 1)
+        mean = torch.tensor(self.mean).reshape(1, -1, 1, 1)
+        return torch.addcmul(-mean / std, picture.contiguous().float(), self.scale / std)
+
+
+def _resized(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Returns the picture (1, 3, H, W) uint8 at a size; same pixels in, same pixels out, so that still stays still."""
+    return F.interpolate(picture, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def _letterboxed(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    factor = min(size[0] / picture.shape[-2], size[1] / picture.shape[-1])
+    inner = (max(1, round(picture.shape[-2] * factor)), max(1, round(picture.shape[-1] * factor)))
+    canvas = picture.new_full((1, 3, *size), 114)
+    top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    canvas[..., top : top + inner[0], left : left + inner[1]] = _resized(picture, inner)
+    return canvas

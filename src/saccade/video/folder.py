@@ -1,0 +1,62 @@
+"""A folder of images as a source of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from saccade.errors import SourceError
+from saccade.video.frame import Frame, FrameSource
+
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+
+
+class FolderSource(FrameSource):
+    """The images of a folder, in the order of their names.
+
+    Args:
+        path: the folder; files that are not images by their suffix are passed over.
+        frame_rate: frames per second that the images stand for.
+
+    Raises:
+        SourceError: when the folder holds no image, or its first one cannot be read.
+    """
+
+    def __init__(self, path: Path, frame_rate: float) -> None:
+        self.name = str(path)
+        self.frame_rate = frame_rate
+        try:
+            self._files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+        except OSError as error:
+            raise SourceError(f"cannot read the folder {self.name!r}: {error.strerror}") from error
+        if not self._files:
+            raise SourceError(
+                f"the folder {self.name!r} holds no image: expected files ending in {', '.join(SUFFIXES)}"
+            )
+        self.frames_expected = len(self._files)
+        height, width = _read(self._files[0]).shape[:2]
+        self.size = (height, width)
+
+    def __iter__(self) -> Iterator[Frame]:
+        assert self.frame_rate is not None
+        for index, file in enumerate(self._files):
+            try:
+                rgb = _read(file)
+            except SourceError as error:
+                self.truncated = f"{self.name!r} breaks off after {index} of {len(self._files)} images: {error}"
+                return
+            yield Frame(index, index / self.frame_rate, rgb)
+
+    def close(self) -> None:
+        """Does nothing: each image is closed as soon as it is read."""
+
+
+def _read(file: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    try:
+        with Image.open(file) as image:
+            return np.asarray(image.convert("RGB"), dtype=np.uint8)
+    except (UnidentifiedImageError, OSError, ValueError) as error:
+        raise SourceError(f"{str(file)!r} is not an image that can be read; replace or remove it") from error
