@@ -1,0 +1,134 @@
+"""Normalisations and softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from saccade.capture.builder import GraphBuilder, NotNative, float_weight
+from saccade.capture.layout import CHANNEL, Value, stored_order
+from saccade.capture.lowering import lowers
+from saccade.graph import LayerNormalization, Softmax
+
+
+def normalize_channels(
+    builder: GraphBuilder, input: Value, weight: Any, bias: Any, mean: Any, variance: Any, epsilon: float
+) -> Value:
+    """Adds a batch norm at inference: one scale and one shift a channel, computed in float64."""
+    numbers = [tensor for tensor in (weight, bias, mean, variance) if tensor is not None]
+    if not isinstance(mean, torch.Tensor) or not isinstance(variance, torch.Tensor):
+        raise NotNative("it normalises by the statistics of its input")
+    if not all(isinstance(tensor, torch.Tensor) for tensor in numbers):
+        raise NotNative("its weights depend on the input")
+    if input.rank < 2:
+        raise NotNative("it normalises a value without channels")
+    value = builder.elementwise(input)
+    if not value.covers_axis(1, CHANNEL):
+        raise NotNative("it normalises channels that are stored as places")
+    scale = 1 / torch.sqrt(variance.double() + epsilon)
+    if weight is not None:
+        scale = scale * weight.double()
+    shift = -mean.double() * scale
+    if bias is not None:
+        shift = shift + bias.double()
+    return builder.affine(value, _stored_channels(value, 1, scale), _stored_channels(value, 1, shift))
+
+
+def _stored_channels(value: Value, dimension: int, numbers: torch.Tensor) -> torch.Tensor:
+    """Returns one number a channel in the stored order, given in the order of the dimension."""
+    sizes, order = stored_order(value.dimensions[dimension])
+    return (
+        numbers.detach().reshape(sizes).permute(order).reshape(-1) if len(order) > 1 else numbers.detach().reshape(-1)
+    )
+
+
+@lowers("aten._native_batch_norm_legit_no_training.default")
+def batch_norm_at_inference(
+    builder: GraphBuilder,
+    input: Value,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    momentum: float,
+    eps: float,
+) -> tuple[Value, None, None]:
+    """Batch norm by its running statistics."""
+    return normalize_channels(builder, input, weight, bias, running_mean, running_var, eps), None, None
+
+
+@lowers("aten.batch_norm.default")
+def batch_norm(
+    builder: GraphBuilder,
+    input: Value,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool = False,
+) -> Value:
+    """Batch norm by its running statistics."""
+    if training:
+        raise NotNative("it normalises by the statistics of its input")
+    return normalize_channels(builder, input, weight, bias, running_mean, running_var, eps)
+
+
+@lowers("aten.layer_norm.default")
+def layer_norm(
+    builder: GraphBuilder,
+    input: Value,
+    normalized_shape: Sequence[int],
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = False,
+) -> Value:
+    """Layer norm over the channels of each place."""
+    value = builder.elementwise(input)
+    last = value.rank - 1
+    if len(normalized_shape) != 1 or not value.covers_axis(last, CHANNEL):
+        raise NotNative("it normalises over places as well as channels")
+    if isinstance(weight, Value) or isinstance(bias, Value):
+        raise NotNative("its weights depend on the input")
+    return builder.emit_like(
+        value,
+        LayerNormalization,
+        weight=None if weight is None else float_weight(_stored_channels(value, last, weight)),
+        bias=None if bias is None else float_weight(_stored_channels(value, last, bias)),
+        epsilon=eps,
+    )
+
+
+@lowers("aten.native_layer_norm.default")
+def native_layer_norm(
+    builder: GraphBuilder, input: Value, normalized_shape: Sequence[int], weight: Any, bias: Any, eps: float
+) -> tuple[Value, None, None]:
+    """Layer norm, for a caller that does not read the statistics."""
+    return layer_norm(builder, input, normalized_shape, weight, bias, eps), None, None
+
+
+def _over_channels(builder: GraphBuilder, input: Value, dim: int, dtype: Any, logarithm: bool) -> Value:
+    if dtype not in (None, False, torch.float32):
+        raise NotNative(f"it computes in {dtype}")
+    value = builder.elementwise(input)
+    dim %= value.rank
+    if not value.covers_axis(dim, CHANNEL):
+        raise NotNative("its softmax is not over channels")
+    return builder.emit_like(value, Softmax, logarithm=logarithm)
+
+
+@lowers("aten.softmax.int", "aten._softmax.default")
+def softmax(builder: GraphBuilder, input: Value, dim: int, dtype: Any = None) -> Value:
+    """Softmax over channels."""
+    return _over_channels(builder, input, dim, dtype, False)
+
+
+@lowers("aten.log_softmax.int", "aten._log_softmax.default")
+def log_softmax(builder: GraphBuilder, input: Value, dim: int, dtype: Any = None) -> Value:
+    """The logarithm of softmax over channels."""
+    return _over_channels(builder, input, dim, dtype, True)

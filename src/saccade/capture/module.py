@@ -1,0 +1,201 @@
+"""A torch module becomes a Graph, by way of torch.export."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.utils._pytree as pytree
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
+
+from saccade.capture import aten  # noqa: F401 - fills the table of lowerings
+from saccade.capture.builder import GraphBuilder
+from saccade.capture.layout import Value
+from saccade.capture.lowering import lower
+from saccade.errors import CaptureError, TrainingModeError, UnsupportedDeviceError
+from saccade.graph import Graph
+
+CHECKS = frozenset(
+    {
+        "aten._assert_async.msg",
+        "aten._assert_scalar.default",
+        "aten._assert_tensor_metadata.default",
+        "aten.sym_constrain_range_for_size.default",
+    }
+)
+"""Operators that only check what export has already established."""
+
+
+def capture_module(model: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> Graph:
+    """Turns a torch module into a graph for inputs of the given shapes; the module stays as it is.
+
+    Args:
+        model: in eval mode, on the CPU.
+        arguments: positional arguments of its forward, such as ``(torch.rand(1, 3, 224, 224),)``; the tensors' values
+            do not matter, their shapes do.
+        keywords: keyword arguments of its forward.
+
+    Returns:
+        The graph; its inputs are the tensors in (arguments, keywords) in pytree order.
+
+    Raises:
+        TrainingModeError: when the model is in training mode.
+        UnsupportedDeviceError: when a parameter or an argument is not on the CPU.
+        CaptureError: when torch.export fails, or the graph cannot hold what the model does.
+    """
+    _check(model, arguments, keywords)
+    return graph_of(_export(model, arguments, keywords), arguments, keywords)
+
+
+def _check(model: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> None:
+    if model.training:
+        raise TrainingModeError(
+            f"{type(model).__name__} is in training mode, where its output depends on the batch; call model.eval() first"
+        )
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.device.type != "cpu":
+            raise UnsupportedDeviceError(
+                f"{name!r} of {type(model).__name__} is on {tensor.device}, but the engine runs on the CPU; "
+                "call model.cpu() first"
+            )
+    for leaf in pytree.tree_leaves((arguments, keywords)):
+        if isinstance(leaf, torch.Tensor) and leaf.device.type != "cpu":
+            raise UnsupportedDeviceError(
+                f"an argument is on {leaf.device}; the engine runs on the CPU, pass tensor.cpu()"
+            )
+
+
+def _export(
+    model: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any] | None
+) -> torch.export.ExportedProgram:
+    """Returns the exported program in functional ATen operators, composite ones kept whole."""
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            exported = torch.export.export(model, arguments, keywords, strict=False)
+            return exported.run_decompositions({})
+    except Exception as cause:
+        lines = str(cause).strip().splitlines()
+        raise CaptureError(
+            f"torch.export could not trace {type(model).__name__} for these arguments: {type(cause).__name__}: "
+            f"{lines[0] if lines else 'no message'}. A forward must not branch on the values of tensors; capture the "
+            "convolutional part alone, or check that the arguments fit the model"
+        ) from cause
+
+
+def graph_of(
+    exported: torch.export.ExportedProgram, arguments: tuple[Any, ...], keywords: dict[str, Any] | None
+) -> Graph:
+    """Turns an exported program into a graph."""
+    builder = GraphBuilder()
+    values: dict[str, Any] = dict(_placeholders(exported, builder))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _interpret(exported.graph_module, values, builder)
+    leaves = [_output_leaf(spec, values) for spec in exported.graph_signature.output_specs]
+    single = len(arguments) == 1 and not keywords and isinstance(arguments[0], torch.Tensor)
+    input_tree = None if single else exported.call_spec.in_spec
+    return builder.finish(leaves, exported.call_spec.out_spec, input_tree)
+
+
+def _placeholders(exported: torch.export.ExportedProgram, builder: GraphBuilder) -> Iterator[tuple[str, Any]]:
+    """Yields what each placeholder stands for: an input, a weight or a constant."""
+    nodes = {node.name: node for node in exported.graph.nodes if node.op == "placeholder"}
+    for spec in exported.graph_signature.input_specs:
+        if isinstance(spec.arg, ConstantArgument):
+            yield spec.arg.name, spec.arg.value
+        elif spec.kind == InputKind.USER_INPUT:
+            example = nodes[spec.arg.name].meta["val"]
+            yield spec.arg.name, builder.add_input(spec.arg.name, example.shape, example.dtype)
+        elif isinstance(spec.arg, TensorArgument) and spec.target is not None:
+            stored = exported.state_dict.get(spec.target)
+            tensor = exported.constants[spec.target] if stored is None else stored
+            yield spec.arg.name, tensor.detach()
+        else:
+            raise CaptureError(f"the model's argument {spec.arg!r} is neither a tensor nor a constant")
+
+
+def _interpret(graph_module: torch.fx.GraphModule, values: dict[str, Any], builder: GraphBuilder) -> None:
+    """Brings every call of a traced module into the graph; ``values`` maps its nodes' names to their results."""
+    for node in graph_module.graph.nodes:
+        if node.op == "get_attr":
+            values[node.name] = getattr(graph_module, node.target)
+        elif node.op == "call_function":
+            builder.scope = _name_of(node)
+            arguments = torch.fx.node.map_arg(node.args, lambda used: values[used.name])
+            keywords = torch.fx.node.map_arg(node.kwargs, lambda used: values[used.name])
+            values[node.name] = _call(node, list(arguments), dict(keywords), builder)
+
+
+def _call(node: torch.fx.Node, arguments: list[Any], keywords: dict[str, Any], builder: GraphBuilder) -> Any:
+    if node.target is operator.getitem:
+        return arguments[0][arguments[1]]
+    if isinstance(node.target, torch._ops.HigherOrderOperator):
+        return _inline(node, arguments, builder)
+    target = str(node.target)
+    if target in CHECKS:
+        return None
+    if not isinstance(node.target, torch._ops.OpOverload):
+        raise CaptureError(f"{target} in {builder.scope!r} works on sizes that depend on the data")
+    results = lower(builder, target, arguments, keywords, lambda: node.meta["val"])
+    if isinstance(results, tuple) and any(result is None for result in results) and _reads_more_than_first(node):
+        reason = f"the model reads more than the first result of {target.split('.')[1]}"
+        results = builder.fallback(target, arguments, keywords, node.meta["val"], reason)
+    _check_shapes(node, results)
+    return results
+
+
+def _reads_more_than_first(node: torch.fx.Node) -> bool:
+    return any(user.target is not operator.getitem or user.args[1] != 0 for user in node.users if user.users)
+
+
+def _inline(node: torch.fx.Node, arguments: list[Any], builder: GraphBuilder) -> Any:
+    """Runs the body of a block that only switches autograd or autocast off."""
+    name = str(node.target)
+    bodies = [argument for argument in arguments if isinstance(argument, torch.fx.GraphModule)]
+    if not name.startswith("wrap_with") or len(bodies) != 1:
+        raise CaptureError(f"{name} in {builder.scope!r}: control flow that depends on the data has no graph")
+    body = bodies[0]
+    operands = arguments[arguments.index(body) + 1 :]
+    names = [inner.name for inner in body.graph.nodes if inner.op == "placeholder"]
+    values = dict(zip(names, operands, strict=True))
+    _interpret(body, values, builder)
+    (output,) = (inner for inner in body.graph.nodes if inner.op == "output")
+    return torch.fx.node.map_arg(output.args[0], lambda used: values[used.name])
+
+
+def _check_shapes(node: torch.fx.Node, results: Any) -> None:
+    """Raises CaptureError where a lowering's result has another shape than torch's."""
+    expected = node.meta["val"] if isinstance(node.meta["val"], tuple | list) else [node.meta["val"]]
+    given = results if isinstance(results, tuple | list) else [results]
+    for result, example in zip(given, expected, strict=True):
+        if isinstance(result, Value) and result.shape != tuple(example.shape):
+            raise CaptureError(
+                f"{node.target} ({node.name}) was captured with shape {result.shape} where torch has "
+                f"{tuple(example.shape)}; please report this model"
+            )
+
+
+def _output_leaf(spec: Any, values: dict[str, Any]) -> Any:
+    if spec.kind != OutputKind.USER_OUTPUT:
+        raise CaptureError(
+            f"the model writes to {spec.target!r} as it runs ({spec.kind.name.lower()}); a stream's memory belongs in the "
+            "session, so remove the state from the model"
+        )
+    return spec.arg.value if isinstance(spec.arg, ConstantArgument) else values[spec.arg.name]
+
+
+def _name_of(node: torch.fx.Node) -> str:
+    """Returns the path of the module that a node comes from; what is not a torch layer adds its operator's name."""
+    stack = node.meta.get("nn_module_stack")
+    word = str(node.target).split(".")[1] if "." in str(node.target) else node.name
+    if not stack:
+        return word
+    path, kind = list(stack.values())[-1]
+    path = path.split("@")[0]
+    kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    is_layer = kind.startswith("torch.nn.modules.") and not kind.startswith("torch.nn.modules.container.")
+    return path if path and is_layer else ".".join(part for part in (path, word) if part)

@@ -1,0 +1,1 @@
+"""The activation operator: its definition in torch and its kernels."""

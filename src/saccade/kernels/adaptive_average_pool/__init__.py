@@ -1,0 +1,1 @@
+"""The adaptive average pool operator: its definition in torch and its kernels."""

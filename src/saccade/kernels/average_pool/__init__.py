@@ -1,0 +1,1 @@
+"""The average pool operator: its definition in torch and its kernels."""

@@ -1,0 +1,1 @@
+"""The binary operator: its definition in torch and its kernels."""

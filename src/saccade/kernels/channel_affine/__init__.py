@@ -1,0 +1,1 @@
+"""The channel affine operator: its definition in torch and its kernels."""

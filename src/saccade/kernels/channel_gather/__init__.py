@@ -1,0 +1,1 @@
+"""The channel gather operator: its definition in torch and its kernels."""

@@ -1,0 +1,1 @@
+"""The concatenate operator: its definition in torch and its kernels."""

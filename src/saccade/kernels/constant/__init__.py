@@ -1,0 +1,1 @@
+"""The constant operator: its definition in torch and its kernels."""

@@ -1,0 +1,1 @@
+"""The convolution operator: its definition in torch and its kernels."""

@@ -1,0 +1,1 @@
+"""The layer normalization operator: its definition in torch and its kernels."""

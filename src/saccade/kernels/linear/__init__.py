@@ -1,0 +1,1 @@
+"""The linear operator: its definition in torch and its kernels."""

@@ -1,0 +1,1 @@
+"""The max pool operator: its definition in torch and its kernels."""

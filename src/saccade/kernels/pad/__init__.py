@@ -1,0 +1,1 @@
+"""The pad operator: its definition in torch and its kernels."""

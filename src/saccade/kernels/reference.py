@@ -1,0 +1,122 @@
+"""A whole graph in plain torch: the definition that every plan and kernel is tested against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.utils._pytree as pytree
+
+from saccade.errors import FrameError
+from saccade.graph import Fallback, Graph, Operator, Reference
+from saccade.kernels.activation.reference import reference as activation
+from saccade.kernels.adaptive_average_pool.reference import reference as adaptive_average_pool
+from saccade.kernels.average_pool.reference import reference as average_pool
+from saccade.kernels.binary.reference import reference as binary
+from saccade.kernels.channel_affine.reference import reference as channel_affine
+from saccade.kernels.channel_gather.reference import reference as channel_gather
+from saccade.kernels.concatenate.reference import reference as concatenate
+from saccade.kernels.constant.reference import reference as constant
+from saccade.kernels.convolution.reference import reference as convolution
+from saccade.kernels.layer_normalization.reference import reference as layer_normalization
+from saccade.kernels.linear.reference import reference as linear
+from saccade.kernels.max_pool.reference import reference as max_pool
+from saccade.kernels.pad.reference import reference as pad
+from saccade.kernels.softmax.reference import reference as softmax
+from saccade.kernels.transposed_convolution.reference import reference as transposed_convolution
+from saccade.kernels.upsample.reference import reference as upsample
+
+REFERENCES: dict[str, Callable[..., torch.Tensor]] = {
+    "activation": activation,
+    "adaptive_average_pool": adaptive_average_pool,
+    "average_pool": average_pool,
+    "binary": binary,
+    "channel_affine": channel_affine,
+    "channel_gather": channel_gather,
+    "concatenate": concatenate,
+    "constant": constant,
+    "convolution": convolution,
+    "layer_normalization": layer_normalization,
+    "linear": linear,
+    "max_pool": max_pool,
+    "pad": pad,
+    "softmax": softmax,
+    "transposed_convolution": transposed_convolution,
+    "upsample": upsample,
+}
+"""The definition of every native operator, by its kind."""
+
+
+def resolve_target(target: str) -> Callable[..., Any]:
+    """Returns the torch operator named ``target``, such as "aten.roll.default"."""
+    found: Any = torch.ops
+    for part in target.split("."):
+        found = getattr(found, part)
+    return found  # type: ignore[no-any-return]
+
+
+def fetch(leaf: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
+    """Returns what ``leaf`` stands for: torch's view of a tensor for a Reference, else ``leaf`` itself."""
+    if not isinstance(leaf, Reference):
+        return leaf
+    tensor = tensors[leaf.tensor]
+    return tensor if leaf.layout is None else leaf.layout.apply(tensor)
+
+
+def run_fallback(operator: Fallback, tensors: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """Runs one operator in torch on dense values.
+
+    Args:
+        operator: what to run.
+        tensors: the stored value of every tensor that the operator reads, by name.
+
+    Returns:
+        The tensors of ``operator.outputs``, in that order.
+    """
+    arguments, keywords = pytree.tree_map(
+        lambda leaf: fetch(leaf, tensors),
+        (list(operator.arguments), operator.keywords),
+        is_leaf=lambda leaf: isinstance(leaf, Reference),
+    )
+    with torch.no_grad():
+        result = resolve_target(operator.target)(*arguments, **keywords)
+    return tuple(leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor))
+
+
+def run_native(operator: Operator, inputs: Sequence[torch.Tensor], shape: tuple[int, ...]) -> torch.Tensor:
+    """Returns what a native ``operator`` writes for ``inputs`` (N, C, H, W): a tensor of ``shape``."""
+    with torch.no_grad():
+        return REFERENCES[operator.kind](operator, *inputs, shape=shape)
+
+
+def evaluate(graph: Graph, inputs: Sequence[torch.Tensor]) -> list[Any]:
+    """Runs a graph in plain torch.
+
+    Args:
+        graph: what to run.
+        inputs: one tensor for each of ``graph.inputs``, of its shape; uint8 is read as float32.
+
+    Returns:
+        The outputs' leaves as the model would return them, in the order of ``graph.outputs``.
+
+    Raises:
+        FrameError: when the inputs' number or shapes do not fit the graph.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    if len(inputs) != len(graph.inputs):
+        raise FrameError(f"{len(inputs)} inputs were given, the graph has {len(graph.inputs)}: {list(graph.inputs)}")
+    for name, value in zip(graph.inputs, inputs, strict=True):
+        expected = graph.tensors[name].shape
+        if tuple(value.shape) != expected:
+            raise FrameError(
+                f"the input {name!r} has shape {tuple(value.shape)}, the graph was captured for {expected}"
+            )
+        tensors[name] = value.float() if value.dtype == torch.uint8 else value
+    for operator in graph.operators:
+        if isinstance(operator, Fallback):
+            tensors.update(zip(operator.outputs, run_fallback(operator, tensors), strict=True))
+        else:
+            values = [tensors[name] for name in operator.inputs]
+            tensors[operator.output] = run_native(operator, values, graph.tensors[operator.output].shape)
+    return [fetch(leaf, tensors) for leaf in graph.outputs]

@@ -1,0 +1,1 @@
+"""The softmax operator: its definition in torch and its kernels."""

@@ -1,0 +1,1 @@
+"""The transposed convolution operator: its definition in torch and its kernels."""

@@ -1,0 +1,1 @@
+"""The upsample operator: its definition in torch and its kernels."""
