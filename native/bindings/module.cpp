@@ -1,0 +1,240 @@
+// The engine as Python sees it. Knows nothing of torch: weights come as NumPy arrays, frames as addresses that the
+// caller has checked.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+
+#include "saccade/operators.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
+
+const float *pointer(const std::optional<Floats> &array) { return array ? array->data() : nullptr; }
+
+saccade::Activation activation(const std::string &name, float a, float b) {
+    static const char *const names[] = {"identity", "relu",    "clamp", "leaky_relu", "hardswish", "hardsigmoid",
+                                        "silu",     "gelu",    "gelu_tanh", "sigmoid", "tanh",     "elu",
+                                        "mish",     "softplus", "exp",  "sqrt",       "abs"};
+    int32_t index = 0;
+    for (const char *known : names) {
+        if (name == known) {
+            return {static_cast<saccade::Function>(index), a, b};
+        }
+        ++index;
+    }
+    throw std::invalid_argument("unknown activation '" + name + "'");
+}
+
+saccade::BinaryFunction binary(const std::string &name) {
+    static const char *const names[] = {"add", "subtract", "multiply", "divide", "maximum", "minimum"};
+    int32_t index = 0;
+    for (const char *known : names) {
+        if (name == known) {
+            return static_cast<saccade::BinaryFunction>(index);
+        }
+        ++index;
+    }
+    throw std::invalid_argument("unknown binary function '" + name + "'");
+}
+
+// One program under construction or in use.
+class ProgramHandle {
+  public:
+    explicit ProgramHandle(const std::string &instruction_set)
+        : program(std::make_shared<saccade::Program>(instruction_set)) {}
+
+    int add(std::unique_ptr<saccade::Operator> op) {
+        program->add_operator(std::move(op));
+        return static_cast<int>(program->operators.size()) - 1;
+    }
+
+    std::shared_ptr<saccade::Program> program;
+};
+
+} // namespace
+
+NB_MODULE(native, module) {
+    module.doc() = "The native engine: programs of packed weights, sessions of memory.";
+    nb::set_leak_warnings(false);
+
+    module.def("instruction_sets", [] {
+        std::vector<std::string> names;
+        for (const saccade::KernelTable *table : saccade::usable_kernels()) {
+            names.emplace_back(table->name);
+        }
+        return names;
+    });
+    module.attr("compiler") = __VERSION__;
+
+    nb::class_<ProgramHandle>(module, "Program")
+        .def(nb::init<const std::string &>(), "instruction_set"_a = "")
+        .def_prop_ro("instruction_set", [](const ProgramHandle &self) { return self.program->kernels->name; })
+        .def_prop_ro("macs",
+                     [](const ProgramHandle &self) {
+                         std::vector<int64_t> macs;
+                         for (const auto &op : self.program->operators) {
+                             macs.push_back(op->macs);
+                         }
+                         return macs;
+                     })
+        .def(
+            "add_tensor",
+            [](ProgramHandle &self, std::vector<int> shape, std::vector<int> border, int parent, int channel_offset) {
+                return self.program->add_tensor({shape.at(0), shape.at(2), shape.at(3), shape.at(1), border.at(0),
+                                                 border.at(1), border.at(2), border.at(3), parent, channel_offset});
+            },
+            "shape"_a, "border"_a, "parent"_a, "channel_offset"_a)
+        .def(
+            "add_convolution",
+            [](ProgramHandle &self, const std::string &name, int input, int output, int residual, const Floats &weight,
+               const std::optional<Floats> &bias, std::vector<int> stride, std::vector<int> padding,
+               std::vector<int> dilation, int groups, const std::string &function, float a, float b, bool transposed) {
+                const saccade::ConvolutionShape shape = {static_cast<int>(weight.shape(2)),
+                                                         static_cast<int>(weight.shape(3)),
+                                                         stride.at(0),
+                                                         stride.at(1),
+                                                         padding.at(0),
+                                                         padding.at(1),
+                                                         dilation.at(0),
+                                                         dilation.at(1),
+                                                         groups};
+                const auto activate = activation(function, a, b);
+                if (transposed) {
+                    return self.add(saccade::make_transposed_convolution(*self.program, name, input, output,
+                                                                         weight.data(), pointer(bias), shape, activate));
+                }
+                const bool depthwise = weight.shape(1) == 1 && groups == static_cast<int>(weight.shape(0)) && groups > 1;
+                const auto make = depthwise ? saccade::make_depthwise : saccade::make_convolution;
+                return self.add(
+                    make(*self.program, name, input, output, residual, weight.data(), pointer(bias), shape, activate));
+            },
+            "name"_a, "input"_a, "output"_a, "residual"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a,
+            "dilation"_a, "groups"_a, "function"_a, "a"_a, "b"_a, "transposed"_a)
+        .def(
+            "add_flat_linear",
+            [](ProgramHandle &self, const std::string &name, int input, int output, const Floats &weight,
+               const std::optional<Floats> &bias, const std::string &function, float a, float b) {
+                return self.add(saccade::make_flat_linear(*self.program, name, input, output, weight.data(),
+                                                          pointer(bias), activation(function, a, b)));
+            },
+            "name"_a, "input"_a, "output"_a, "weight"_a, "bias"_a.none(), "function"_a, "a"_a, "b"_a)
+        .def(
+            "add_elementwise",
+            [](ProgramHandle &self, const std::string &name, int first, int second, int output,
+               const std::string &combine, const std::optional<Floats> &scale, const std::optional<Floats> &shift,
+               const std::string &function, float a, float b) {
+                return self.add(saccade::make_elementwise(*self.program, name, first, second, output, binary(combine),
+                                                          pointer(scale), pointer(shift), activation(function, a, b)));
+            },
+            "name"_a, "first"_a, "second"_a, "output"_a, "combine"_a, "scale"_a.none(), "shift"_a.none(), "function"_a,
+            "a"_a, "b"_a)
+        .def("add_constant",
+             [](ProgramHandle &self, const std::string &name, int output, const Floats &value) {
+                 return self.add(saccade::make_constant(*self.program, name, output, value.data()));
+             })
+        .def("add_join",
+             [](ProgramHandle &self, const std::string &name, std::vector<int> inputs, int output) {
+                 return self.add(saccade::make_join(name, std::move(inputs), output));
+             })
+        .def("add_channel_gather",
+             [](ProgramHandle &self, const std::string &name, int input, int output, std::vector<int> indices) {
+                 return self.add(saccade::make_channel_gather(*self.program, name, input, output, std::move(indices)));
+             })
+        .def("add_pad",
+             [](ProgramHandle &self, const std::string &name, int input, int output, int top, int left, int channels,
+                float value) {
+                 return self.add(saccade::make_pad(*self.program, name, input, output, top, left, channels, value));
+             })
+        .def(
+            "add_pool",
+            [](ProgramHandle &self, const std::string &name, int input, int output, bool largest,
+               std::vector<int> kernel, std::vector<int> stride, std::vector<int> padding, std::vector<int> dilation,
+               bool count_include_pad, int divisor) {
+                const saccade::PoolArguments arguments = {
+                    kernel.at(0),  kernel.at(1),  stride.at(0),   stride.at(1),   padding.at(0),     padding.at(1),
+                    padding.at(2), padding.at(3), dilation.at(0), dilation.at(1), count_include_pad, divisor};
+                const auto make = largest ? saccade::make_max_pool : saccade::make_average_pool;
+                return self.add(make(*self.program, name, input, output, arguments));
+            })
+        .def("add_adaptive_average_pool",
+             [](ProgramHandle &self, const std::string &name, int input, int output) {
+                 return self.add(saccade::make_adaptive_average_pool(*self.program, name, input, output));
+             })
+        .def("add_upsample",
+             [](ProgramHandle &self, const std::string &name, int input, int output, bool bilinear, bool align_corners,
+                double scale_y, double scale_x) {
+                 return self.add(saccade::make_upsample(*self.program, name, input, output, bilinear, align_corners,
+                                                        scale_y, scale_x));
+             })
+        .def("add_softmax",
+             [](ProgramHandle &self, const std::string &name, int input, int output, bool logarithm) {
+                 return self.add(saccade::make_softmax(*self.program, name, input, output, logarithm));
+             })
+        .def(
+            "add_layer_normalization",
+            [](ProgramHandle &self, const std::string &name, int input, int output, const std::optional<Floats> &weight,
+               const std::optional<Floats> &bias, float epsilon) {
+                return self.add(saccade::make_layer_normalization(*self.program, name, input, output, pointer(weight),
+                                                                  pointer(bias), epsilon));
+            },
+            "name"_a, "input"_a, "output"_a, "weight"_a.none(), "bias"_a.none(), "epsilon"_a)
+        .def(
+            "session",
+            [](const ProgramHandle &self, int threads, bool poison) {
+                return std::make_unique<saccade::Session>(self.program, threads, poison);
+            },
+            "threads"_a = 1, "poison"_a = false);
+
+    nb::class_<saccade::Session>(module, "Session")
+        .def("clone", &saccade::Session::clone)
+        .def(
+            "load_float32",
+            [](saccade::Session &self, int tensor, uintptr_t frame, uintptr_t mask) {
+                return self.load(tensor, reinterpret_cast<const float *>(frame),
+                                 reinterpret_cast<const uint8_t *>(mask));
+            },
+            "tensor"_a, "frame"_a, "mask"_a = 0, nb::call_guard<nb::gil_scoped_release>())
+        .def(
+            "load_uint8",
+            [](saccade::Session &self, int tensor, uintptr_t frame, uintptr_t mask) {
+                return self.load(tensor, reinterpret_cast<const uint8_t *>(frame),
+                                 reinterpret_cast<const uint8_t *>(mask));
+            },
+            "tensor"_a, "frame"_a, "mask"_a = 0, nb::call_guard<nb::gil_scoped_release>())
+        .def("run", &saccade::Session::run, nb::call_guard<nb::gil_scoped_release>())
+        .def(
+            "read",
+            [](const saccade::Session &self, int tensor, uintptr_t target) {
+                self.read(tensor, reinterpret_cast<float *>(target));
+            },
+            nb::call_guard<nb::gil_scoped_release>())
+        .def("changed", [](const saccade::Session &self, int tensor) { return !self.map(tensor).empty(); })
+        .def("active", [](const saccade::Session &self, int tensor) { return self.map(tensor).active(); })
+        .def("read_map",
+             [](const saccade::Session &self, int tensor, uintptr_t target) {
+                 self.map(tensor).write_bytes(reinterpret_cast<uint8_t *>(target));
+             })
+        .def("reset", &saccade::Session::reset)
+        .def("force",
+             [](saccade::Session &self, int height, int width, uintptr_t bytes) {
+                 self.force(height, width, reinterpret_cast<const uint8_t *>(bytes));
+             })
+        .def("stop_forcing", &saccade::Session::stop_forcing)
+        .def_prop_ro("bytes", &saccade::Session::bytes)
+        .def_prop_ro("counters", [](const saccade::Session &self) {
+            nb::list rows;
+            for (const auto &counter : self.counters) {
+                rows.append(nb::make_tuple(counter.macs, counter.nanoseconds, counter.active));
+            }
+            return rows;
+        });
+}

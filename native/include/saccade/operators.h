@@ -1,0 +1,76 @@
+// Every native operator. Weights are packed when the operator is made, for the program's instruction set.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "saccade/program.h"
+
+namespace saccade {
+
+struct ConvolutionShape {
+    int kernel_height, kernel_width, stride_y, stride_x, pad_top, pad_left, dilation_y, dilation_x, groups;
+};
+
+// What a convolution needs at run time, owning its memory. Several operators are made of it.
+class PackedConvolution {
+  public:
+    // `weight` is (output channels, input channels / groups, taps); `tap_offsets` are floats from a place's base
+    // pointer, one a tap, and neighbouring taps are merged where they lie side by side in memory.
+    PackedConvolution(const KernelTable &kernels, const float *weight, const float *bias, int output_channels,
+                      int input_channels, int groups, const std::vector<int64_t> &tap_offsets, Activation activation);
+
+    const ConvolutionArguments &arguments() const { return arguments_; }
+    int panels() const { return static_cast<int>(panels_.size()); }
+    // Computes `count` places, by blocks and panels in parallel. `locate(place, input, output, residual)` sets pointers.
+    template <typename Locate>
+    void run(Session &session, int64_t count, bool has_residual, const Locate &locate) const;
+
+  private:
+    std::vector<Panel> panels_;
+    std::vector<int64_t> segment_offsets_;
+    std::unique_ptr<Memory> weights_;
+    std::vector<float> bias_;
+    ConvolutionArguments arguments_{};
+};
+
+// `strides` gives the input's pixel and row stride; bias may be null; residual is a tensor added before the
+// activation, or -1.
+std::unique_ptr<Operator> make_convolution(const Program &program, std::string name, int input, int output,
+                                           int residual, const float *weight, const float *bias,
+                                           const ConvolutionShape &shape, Activation activation);
+std::unique_ptr<Operator> make_depthwise(const Program &program, std::string name, int input, int output, int residual,
+                                         const float *weight, const float *bias, const ConvolutionShape &shape,
+                                         Activation activation);
+// `shape.pad_*` as in torch's transposed convolution: rows and columns cut at the top and left.
+std::unique_ptr<Operator> make_transposed_convolution(const Program &program, std::string name, int input, int output,
+                                                      const float *weight, const float *bias,
+                                                      const ConvolutionShape &shape, Activation activation);
+// weight: (features, C * H * W)
+std::unique_ptr<Operator> make_flat_linear(const Program &program, std::string name, int input, int output,
+                                           const float *weight, const float *bias, Activation activation);
+// second is -1 for a function of one tensor; scale and shift may be null.
+std::unique_ptr<Operator> make_elementwise(const Program &program, std::string name, int first, int second, int output,
+                                           BinaryFunction function, const float *scale, const float *shift,
+                                           Activation activation);
+std::unique_ptr<Operator> make_constant(const Program &program, std::string name, int output, const float *value);
+// The inputs already lie in the output's memory: only the change maps are joined.
+std::unique_ptr<Operator> make_join(std::string name, std::vector<int> inputs, int output);
+std::unique_ptr<Operator> make_channel_gather(const Program &program, std::string name, int input, int output,
+                                              std::vector<int> indices);
+std::unique_ptr<Operator> make_pad(const Program &program, std::string name, int input, int output, int top, int left,
+                                   int channels_before, float value);
+std::unique_ptr<Operator> make_max_pool(const Program &program, std::string name, int input, int output,
+                                        const PoolArguments &arguments);
+std::unique_ptr<Operator> make_average_pool(const Program &program, std::string name, int input, int output,
+                                            const PoolArguments &arguments);
+std::unique_ptr<Operator> make_adaptive_average_pool(const Program &program, std::string name, int input, int output);
+std::unique_ptr<Operator> make_upsample(const Program &program, std::string name, int input, int output, bool bilinear,
+                                        bool align_corners, double scale_y, double scale_x);
+std::unique_ptr<Operator> make_softmax(const Program &program, std::string name, int input, int output,
+                                       bool logarithm);
+std::unique_ptr<Operator> make_layer_normalization(const Program &program, std::string name, int input, int output,
+                                                   const float *weight, const float *bias, float epsilon);
+
+} // namespace saccade

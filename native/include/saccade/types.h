@@ -1,0 +1,155 @@
+// Plain types that every instruction set's kernels and the engine share. No standard templates here: these headers
+// are compiled once per instruction set, and an inline function shared between them could be the wrong one at run time.
+#pragma once
+
+#include <cstdint>
+
+namespace saccade {
+
+// A tensor in memory: N images of H x W places of C contiguous floats. `data` is channel 0 of place (0, 0).
+// Strides are in floats. Around H x W lies a border of zeros as wide as the consumers' padding.
+struct View {
+    float *data;
+    int64_t pixel_stride;
+    int64_t row_stride;
+    int64_t image_stride;
+    int32_t n, h, w, c;
+
+    float *at(int64_t image, int64_t y, int64_t x) const {
+        return data + image * image_stride + y * row_stride + x * pixel_stride;
+    }
+};
+
+// Active places first_x <= x < last_x of one row.
+struct Run {
+    int32_t image, y, first_x, last_x;
+};
+
+enum class Function : int32_t {
+    identity,
+    relu,
+    clamp,
+    leaky_relu,
+    hardswish,
+    hardsigmoid,
+    silu,
+    gelu,
+    gelu_tanh,
+    sigmoid,
+    tanh,
+    elu,
+    mish,
+    softplus,
+    exp,
+    sqrt,
+    abs,
+};
+
+struct Activation {
+    Function function;
+    float a, b;
+};
+
+enum class BinaryFunction : int32_t { add, subtract, multiply, divide, maximum, minimum };
+
+// Some output channels of a convolution whose weights lie together: [taps * input channels][vectors * lanes].
+struct Panel {
+    int64_t weights;      // offset of the panel's first weight
+    int64_t input_offset; // first input channel of the panel's group
+    int32_t channel;      // first output channel
+    int32_t channels;     // output channels that exist; the rest of the last vector is padding
+    int32_t vectors;
+};
+
+// One convolution's constants. The input that one output place needs is `segments` stretches of `segment_length`
+// contiguous floats, at `segment_offsets` from the place's base pointer.
+struct ConvolutionArguments {
+    const float *weights;
+    const float *bias; // by panel, padded to whole vectors
+    const Panel *panels;
+    const int64_t *segment_offsets;
+    int32_t segments;
+    int32_t segment_length;
+    Activation activation;
+};
+
+struct DepthwiseArguments {
+    const float *weights; // [kernel height * kernel width][channels rounded up to whole vectors]
+    const float *bias;
+    int64_t tap_stride;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_x, dilation_y, dilation_x;
+    Activation activation;
+};
+
+struct ElementwiseArguments {
+    const float *scale; // one a channel, or null
+    const float *shift; // one a channel, or null
+    bool has_second;
+    bool second_per_channel_only; // the second operand has one place an image
+    bool first_broadcasts_channels, second_broadcasts_channels;
+    BinaryFunction function;
+    Activation activation;
+};
+
+struct PoolArguments {
+    int32_t kernel_height, kernel_width, stride_y, stride_x, pad_top, pad_left, pad_bottom, pad_right;
+    int32_t dilation_y, dilation_x;
+    bool count_include_pad;
+    int32_t divisor; // 0: count the places
+};
+
+struct LayerNormalizationArguments {
+    const float *weight; // or null
+    const float *bias;   // or null
+    float epsilon;
+};
+
+// The kernels of one instruction set.
+struct KernelTable {
+    const char *name;
+    int32_t lanes;       // floats a vector
+    int32_t max_vectors; // widest panel, in vectors
+    int32_t block_pixels; // places that share one pass over a panel's weights
+
+    // Places [0, count) of the panels [first_panel, last_panel). `scratch` holds block_pixels * max_vectors * lanes.
+    void (*convolution)(const ConvolutionArguments &, const float *const *inputs, float *const *outputs,
+                        const float *const *residuals, int32_t count, int32_t first_panel, int32_t last_panel,
+                        float *scratch);
+    void (*depthwise)(const DepthwiseArguments &, const float *input, int64_t input_pixel_stride,
+                      int64_t input_row_stride, float *output, int64_t output_pixel_stride, const float *residual,
+                      int64_t residual_pixel_stride, int32_t channels, int32_t count);
+    // `count` places of one row.
+    void (*elementwise)(const ElementwiseArguments &, const float *first, int64_t first_stride, const float *second,
+                        int64_t second_stride, float *output, int64_t output_stride, int32_t channels, int32_t count);
+    void (*max_pool)(const PoolArguments &, const View &input, float *output, int32_t image, int32_t y, int32_t x);
+    void (*average_pool)(const PoolArguments &, const View &input, float *output, int32_t image, int32_t y, int32_t x);
+    // The mean (or with divisor 1 the sum) of a window of places [y0, y1) x [x0, x1), added row by row.
+    void (*window_sum)(const View &input, int32_t image, int32_t y0, int32_t y1, int32_t x0, int32_t x1, float divisor,
+                       float *output);
+    // output = (sum of `count` vectors of `channels` floats, `stride` apart) / divisor
+    void (*vector_sum)(const float *vectors, int64_t stride, int32_t count, int32_t channels, float divisor,
+                       const float *bias, Activation activation, float *output);
+    // output[f] = sum over c of input[c] * weights[c][f]; weights padded to whole vectors of f.
+    void (*partial_linear)(const float *input, int32_t channels, const float *weights, int64_t weight_stride,
+                           int32_t features, float *output);
+    // Four corners, weights by row and column.
+    void (*bilinear)(const float *const corners[4], float weight_y, float weight_x, int32_t channels, float *output);
+    void (*softmax)(const float *input, float *output, int32_t channels, bool logarithm);
+    void (*layer_normalization)(const LayerNormalizationArguments &, const float *input, float *output,
+                                int32_t channels);
+    // Marks in `changed` (one byte a place) where a bit of `frame` and `reference` differs; OR over `planes` planes.
+    // Returns whether any does.
+    bool (*compare_planes)(const float *frame, const float *reference, int64_t plane_stride, int32_t planes,
+                           int32_t width, uint8_t *changed);
+};
+
+const KernelTable *kernel_table_baseline();
+#if defined(SACCADE_HAS_AVX2)
+const KernelTable *kernel_table_avx2();
+#endif
+#if defined(SACCADE_HAS_AVX512)
+const KernelTable *kernel_table_avx512();
+#endif
+
+} // namespace saccade

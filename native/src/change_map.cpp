@@ -1,0 +1,182 @@
+#include "saccade/change_map.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace saccade {
+
+ChangeMap::ChangeMap(int images, int height, int width) : images_(images), height_(height), width_(width) {}
+
+bool ChangeMap::at(int image, int y, int x) const {
+    if (state_ != State::some) {
+        return state_ == State::all;
+    }
+    return bytes_[(static_cast<size_t>(image) * height_ + y) * width_ + x] != 0;
+}
+
+bool ChangeMap::row_is_active(int image, int y) const {
+    if (state_ != State::some) {
+        return state_ == State::all;
+    }
+    const auto before = [](const Run &run, const std::pair<int, int> &row) {
+        return std::make_pair(run.image, run.y) < row;
+    };
+    const auto row = std::make_pair(image, y);
+    const auto found = std::lower_bound(runs_.begin(), runs_.end(), row, before);
+    return found != runs_.end() && found->image == image && found->y == y;
+}
+
+void ChangeMap::set_none() {
+    state_ = State::none;
+    active_ = 0;
+    runs_.clear();
+    starts_.clear();
+}
+
+void ChangeMap::set_all() {
+    if (all_runs_.empty()) {
+        for (int image = 0; image < images_; ++image) {
+            for (int y = 0; y < height_; ++y) {
+                all_starts_.push_back(static_cast<int64_t>(all_runs_.size()) * width_);
+                all_runs_.push_back({image, y, 0, width_});
+            }
+        }
+    }
+    if (state_ == State::all) {
+        return;
+    }
+    state_ = State::all;
+    active_ = places();
+    runs_ = all_runs_;
+    starts_ = all_starts_;
+}
+
+uint8_t *ChangeMap::edit() {
+    bytes_.assign(static_cast<size_t>(places()), 0);
+    return bytes_.data();
+}
+
+void ChangeMap::set(const uint8_t *bytes) {
+    std::memcpy(edit(), bytes, static_cast<size_t>(places()));
+    count();
+}
+
+void ChangeMap::find_runs() {
+    runs_.clear();
+    starts_.clear();
+    active_ = 0;
+    for (int image = 0; image < images_; ++image) {
+        for (int y = 0; y < height_; ++y) {
+            const uint8_t *row = bytes_.data() + (static_cast<size_t>(image) * height_ + y) * width_;
+            int x = 0;
+            while (x < width_) {
+                uint64_t word;
+                if (row[x] == 0 && x + 8 <= width_) {
+                    std::memcpy(&word, row + x, 8);
+                    if (word == 0) {
+                        x += 8;
+                        continue;
+                    }
+                }
+                if (row[x] == 0) {
+                    ++x;
+                    continue;
+                }
+                const int first = x;
+                while (x < width_ && row[x] != 0) {
+                    ++x;
+                }
+                starts_.push_back(active_);
+                runs_.push_back({image, y, first, x});
+                active_ += x - first;
+            }
+        }
+    }
+}
+
+void ChangeMap::count() {
+    state_ = State::some;
+    find_runs();
+    if (active_ == 0) {
+        set_none();
+    } else if (active_ == places()) {
+        set_all();
+    }
+}
+
+void ChangeMap::write_bytes(uint8_t *target) const {
+    if (state_ == State::some) {
+        std::memcpy(target, bytes_.data(), bytes_.size());
+    } else {
+        std::memset(target, state_ == State::all ? 1 : 0, static_cast<size_t>(places()));
+    }
+}
+
+void ChangeMap::set_union(const std::vector<const ChangeMap *> &maps) {
+    bool any = false;
+    for (const ChangeMap *map : maps) {
+        if (map->state_ == State::all) {
+            set_all();
+            return;
+        }
+        any = any || map->state_ == State::some;
+    }
+    if (!any) {
+        set_none();
+        return;
+    }
+    uint8_t *bytes = edit();
+    for (const ChangeMap *map : maps) {
+        if (map->state_ == State::some) {
+            const uint8_t *other = map->bytes_.data();
+            for (int64_t place = 0; place < places(); ++place) {
+                bytes[place] |= other[place];
+            }
+        }
+    }
+    count();
+}
+
+void ChangeMap::set_windows(const ChangeMap &input, int kernel_height, int kernel_width, int stride_y, int stride_x,
+                            int pad_top, int pad_left, int dilation_y, int dilation_x) {
+    if (input.state_ != State::some) {
+        // All of the input changed: a window that lies in the padding alone is marked too, which is harmless.
+        input.state_ == State::all ? set_all() : set_none();
+        return;
+    }
+    uint8_t *bytes = edit();
+    row_buffer_.resize(static_cast<size_t>(width_));
+    size_t index = 0;
+    const std::vector<Run> &runs = input.runs_;
+    while (index < runs.size()) {
+        const int image = runs[index].image;
+        const int y = runs[index].y;
+        std::fill(row_buffer_.begin(), row_buffer_.end(), 0);
+        for (; index < runs.size() && runs[index].image == image && runs[index].y == y; ++index) {
+            for (int tap = 0; tap < kernel_width; ++tap) {
+                // output x with first_x <= x * stride - pad + tap * dilation < last_x
+                const int shift = pad_left - tap * dilation_x;
+                const int low = runs[index].first_x + shift;
+                const int high = runs[index].last_x - 1 + shift;
+                const int first = std::max(0, low <= 0 ? 0 : (low + stride_x - 1) / stride_x);
+                const int last = high < 0 ? -1 : std::min(width_ - 1, high / stride_x);
+                if (last >= first) {
+                    std::memset(row_buffer_.data() + first, 1, static_cast<size_t>(last - first + 1));
+                }
+            }
+        }
+        for (int tap = 0; tap < kernel_height; ++tap) {
+            const int numerator = y + pad_top - tap * dilation_y;
+            if (numerator < 0 || numerator % stride_y != 0 || numerator / stride_y >= height_) {
+                continue;
+            }
+            uint8_t *row = bytes + (static_cast<size_t>(image) * height_ + numerator / stride_y) * width_;
+            for (int x = 0; x < width_; ++x) {
+                row[x] |= row_buffer_[static_cast<size_t>(x)];
+            }
+        }
+    }
+    count();
+}
+
+} // namespace saccade

@@ -1,0 +1,281 @@
+// Dense, grouped, dilated and strided convolution; depthwise convolution; transposed convolution.
+#include "packed_convolution.h"
+
+namespace saccade {
+
+namespace {
+
+std::vector<int> with_residual(int input, int residual) {
+    return residual < 0 ? std::vector<int>{input} : std::vector<int>{input, residual};
+}
+
+void propagate_windows(Session &session, const Operator &op, const ConvolutionShape &shape) {
+    const ChangeMap &input = session.map(op.inputs[0]);
+    const bool pointwise = shape.kernel_height == 1 && shape.kernel_width == 1 && shape.stride_y == 1 &&
+                           shape.stride_x == 1 && shape.pad_top == 0 && shape.pad_left == 0;
+    const bool same_size = session.view(op.output).h == input.height() && session.view(op.output).w == input.width();
+    if (pointwise && same_size) {
+        session.share_map(op.output, op.inputs[0]);
+    } else {
+        session.own_map(op.output).set_windows(input, shape.kernel_height, shape.kernel_width, shape.stride_y,
+                                               shape.stride_x, shape.pad_top, shape.pad_left, shape.dilation_y,
+                                               shape.dilation_x);
+    }
+    if (op.inputs.size() > 1 && !session.map(op.inputs[1]).empty()) {
+        const ChangeMap windows = session.map(op.output);
+        session.own_map(op.output).set_union({&windows, &session.map(op.inputs[1])});
+    }
+}
+
+std::vector<int64_t> tap_offsets(const View &input, const ConvolutionShape &shape) {
+    std::vector<int64_t> offsets;
+    for (int y = 0; y < shape.kernel_height; ++y) {
+        for (int x = 0; x < shape.kernel_width; ++x) {
+            offsets.push_back(y * shape.dilation_y * input.row_stride + x * shape.dilation_x * input.pixel_stride);
+        }
+    }
+    return offsets;
+}
+
+// Weights are packed once for the strides that every session of the program shares.
+View layout_of(const Program &program, int tensor) {
+    const TensorPlan &plan = program.tensors[static_cast<size_t>(tensor)];
+    if (plan.parent >= 0) {
+        View view = layout_of(program, plan.parent);
+        view.c = plan.c;
+        return view;
+    }
+    View view{};
+    view.pixel_stride = plan.c;
+    view.row_stride = row_stride(plan);
+    view.n = plan.n;
+    view.h = plan.h;
+    view.w = plan.w;
+    view.c = plan.c;
+    return view;
+}
+
+class Convolution final : public Operator {
+  public:
+    Convolution(const Program &program, std::string name, int input, int output, int residual, const float *weight,
+                const float *bias, const ConvolutionShape &shape, Activation activation)
+        : Operator(std::move(name), with_residual(input, residual), output), shape_(shape),
+          packed_(*program.kernels, weight, bias, program.tensors[static_cast<size_t>(output)].c,
+                  program.tensors[static_cast<size_t>(input)].c, shape.groups,
+                  tap_offsets(layout_of(program, input), shape), activation) {
+        const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
+        macs = int64_t{target.n} * target.h * target.w * target.c * shape.kernel_height * shape.kernel_width *
+               (program.tensors[static_cast<size_t>(input)].c / shape.groups);
+    }
+
+    void propagate(Session &session) const override { propagate_windows(session, *this, shape_); }
+
+    void run(Session &session) const override {
+        const View input = session.view(inputs[0]);
+        const View target = session.view(output);
+        const View residual = inputs.size() > 1 ? session.view(inputs[1]) : View{};
+        const ChangeMap &map = session.map(output);
+        const auto locate = [&](int64_t first, int64_t last, const float **sources, float **targets,
+                                const float **residuals) {
+            for_each_run(map, first, last, [&](const Run &run) {
+                const float *source = input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
+                                               int64_t{run.first_x} * shape_.stride_x - shape_.pad_left);
+                float *place = target.at(run.image, run.y, run.first_x);
+                const float *added = residual.at(run.image, run.y, run.first_x);
+                for (int x = run.first_x; x < run.last_x; ++x) {
+                    *sources++ = source;
+                    *targets++ = place;
+                    *residuals++ = added;
+                    source += shape_.stride_x * input.pixel_stride;
+                    place += target.pixel_stride;
+                    added += residual.pixel_stride;
+                }
+            });
+        };
+        packed_.run(session, map.active(), inputs.size() > 1, locate);
+    }
+
+  private:
+    ConvolutionShape shape_;
+    PackedConvolution packed_;
+};
+
+class Depthwise final : public Operator {
+  public:
+    Depthwise(const Program &program, std::string name, int input, int output, int residual, const float *weight,
+              const float *bias, const ConvolutionShape &shape, Activation activation)
+        : Operator(std::move(name), with_residual(input, residual), output), shape_(shape) {
+        const KernelTable &kernels = *program.kernels;
+        const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
+        const int taps = shape.kernel_height * shape.kernel_width;
+        const int64_t width = (target.c + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+        weights_.assign(static_cast<size_t>(width * taps), 0.0f);
+        for (int channel = 0; channel < target.c; ++channel) {
+            for (int tap = 0; tap < taps; ++tap) {
+                weights_[static_cast<size_t>(tap * width + channel)] = weight[channel * taps + tap];
+            }
+        }
+        bias_ = padded(kernels, bias, target.c);
+        arguments_ = {weights_.data(),    bias_.data(),   width,
+                      shape.kernel_height, shape.kernel_width, shape.stride_x,
+                      shape.dilation_y,   shape.dilation_x,   activation};
+        macs = int64_t{target.n} * target.h * target.w * target.c * taps;
+    }
+
+    void propagate(Session &session) const override { propagate_windows(session, *this, shape_); }
+
+    void run(Session &session) const override {
+        const View input = session.view(inputs[0]);
+        const View target = session.view(output);
+        const bool added = inputs.size() > 1;
+        const View residual = added ? session.view(inputs[1]) : View{};
+        const KernelTable &kernels = session.kernels();
+        const int64_t cost = int64_t{target.c} * shape_.kernel_height * shape_.kernel_width;
+        parallel_runs(session, session.map(output), cost, [&](const Run &run) {
+            kernels.depthwise(arguments_,
+                              input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
+                                       int64_t{run.first_x} * shape_.stride_x - shape_.pad_left),
+                              input.pixel_stride, input.row_stride, target.at(run.image, run.y, run.first_x),
+                              target.pixel_stride,
+                              added ? residual.at(run.image, run.y, run.first_x) : nullptr, residual.pixel_stride,
+                              target.c, run.last_x - run.first_x);
+        });
+    }
+
+  private:
+    ConvolutionShape shape_;
+    std::vector<float> weights_, bias_;
+    DepthwiseArguments arguments_{};
+};
+
+// The output places of one remainder (y mod stride, x mod stride) are a plain convolution with some of the taps.
+class TransposedConvolution final : public Operator {
+  public:
+    TransposedConvolution(const Program &program, std::string name, int input, int output, const float *weight,
+                          const float *bias, const ConvolutionShape &shape, Activation activation)
+        : Operator(std::move(name), {input}, output), shape_(shape) {
+        const TensorPlan &source = program.tensors[static_cast<size_t>(input)];
+        const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
+        const View layout = layout_of(program, input);
+        const int taps = shape.kernel_height * shape.kernel_width;
+        const int outputs_each = target.c / shape.groups;
+        const int inputs_each = source.c / shape.groups;
+        for (int phase_y = 0; phase_y < shape.stride_y; ++phase_y) {
+            for (int phase_x = 0; phase_x < shape.stride_x; ++phase_x) {
+                std::vector<int64_t> offsets;
+                std::vector<int> chosen;
+                for (int y = 0; y < shape.kernel_height; ++y) {
+                    const int shift_y = phase_y + shape.pad_top - y * shape.dilation_y;
+                    for (int x = 0; x < shape.kernel_width; ++x) {
+                        const int shift_x = phase_x + shape.pad_left - x * shape.dilation_x;
+                        if (shift_y % shape.stride_y == 0 && shift_x % shape.stride_x == 0) {
+                            offsets.push_back(shift_y / shape.stride_y * layout.row_stride +
+                                              shift_x / shape.stride_x * layout.pixel_stride);
+                            chosen.push_back(y * shape.kernel_width + x);
+                        }
+                    }
+                }
+                // (input, output / groups, taps) -> (output, input / groups, chosen taps)
+                std::vector<float> part;
+                for (int channel = 0; channel < target.c; ++channel) {
+                    const int group = channel / outputs_each;
+                    for (int in = 0; in < inputs_each; ++in) {
+                        for (const int tap : chosen) {
+                            const int64_t row = int64_t{group} * inputs_each + in;
+                            part.push_back(weight[(row * outputs_each + channel % outputs_each) * taps + tap]);
+                        }
+                    }
+                }
+                phases_.push_back(std::make_unique<PackedConvolution>(*program.kernels, part.data(), bias, target.c,
+                                                                      source.c, shape.groups, offsets, activation));
+            }
+        }
+        macs = int64_t{source.n} * source.h * source.w * source.c * outputs_each * taps;
+    }
+
+    void propagate(Session &session) const override {
+        const ChangeMap &input = session.map(inputs[0]);
+        ChangeMap &map = session.own_map(output);
+        if (input.state() != ChangeMap::State::some) {
+            input.empty() ? map.set_none() : map.set_all();
+            return;
+        }
+        uint8_t *bytes = map.edit();
+        for (const Run &run : input.runs()) {
+            for (int tap = 0; tap < shape_.kernel_height; ++tap) {
+                const int y = run.y * shape_.stride_y - shape_.pad_top + tap * shape_.dilation_y;
+                if (y < 0 || y >= map.height()) {
+                    continue;
+                }
+                uint8_t *row = bytes + (int64_t{run.image} * map.height() + y) * map.width();
+                for (int source_x = run.first_x; source_x < run.last_x; ++source_x) {
+                    for (int column = 0; column < shape_.kernel_width; ++column) {
+                        const int x = source_x * shape_.stride_x - shape_.pad_left + column * shape_.dilation_x;
+                        if (x >= 0 && x < map.width()) {
+                            row[x] = 1;
+                        }
+                    }
+                }
+            }
+        }
+        map.count();
+    }
+
+    void run(Session &session) const override {
+        const View input = session.view(inputs[0]);
+        const View target = session.view(output);
+        const ChangeMap &map = session.map(output);
+        for (int phase_y = 0; phase_y < shape_.stride_y; ++phase_y) {
+            for (int phase_x = 0; phase_x < shape_.stride_x; ++phase_x) {
+                std::vector<const float *> sources;
+                std::vector<float *> targets;
+                for (const Run &run : map.runs()) {
+                    if (run.y % shape_.stride_y != phase_y) {
+                        continue;
+                    }
+                    for (int x = run.first_x; x < run.last_x; ++x) {
+                        if (x % shape_.stride_x == phase_x) {
+                            sources.push_back(input.at(run.image, run.y / shape_.stride_y, x / shape_.stride_x));
+                            targets.push_back(target.at(run.image, run.y, x));
+                        }
+                    }
+                }
+                const auto &packed = *phases_[static_cast<size_t>(phase_y * shape_.stride_x + phase_x)];
+                packed.run(session, static_cast<int64_t>(sources.size()), false,
+                           [&](int64_t first, int64_t last, const float **from, float **to, const float **) {
+                               std::copy(sources.begin() + first, sources.begin() + last, from);
+                               std::copy(targets.begin() + first, targets.begin() + last, to);
+                           });
+            }
+        }
+    }
+
+  private:
+    ConvolutionShape shape_;
+    std::vector<std::unique_ptr<PackedConvolution>> phases_;
+};
+
+} // namespace
+
+std::unique_ptr<Operator> make_convolution(const Program &program, std::string name, int input, int output,
+                                           int residual, const float *weight, const float *bias,
+                                           const ConvolutionShape &shape, Activation activation) {
+    return std::make_unique<Convolution>(program, std::move(name), input, output, residual, weight, bias, shape,
+                                         activation);
+}
+
+std::unique_ptr<Operator> make_depthwise(const Program &program, std::string name, int input, int output, int residual,
+                                         const float *weight, const float *bias, const ConvolutionShape &shape,
+                                         Activation activation) {
+    return std::make_unique<Depthwise>(program, std::move(name), input, output, residual, weight, bias, shape,
+                                       activation);
+}
+
+std::unique_ptr<Operator> make_transposed_convolution(const Program &program, std::string name, int input, int output,
+                                                      const float *weight, const float *bias,
+                                                      const ConvolutionShape &shape, Activation activation) {
+    return std::make_unique<TransposedConvolution>(program, std::move(name), input, output, weight, bias, shape,
+                                                   activation);
+}
+
+} // namespace saccade

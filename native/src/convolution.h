@@ -1,0 +1,207 @@
+// Convolution over a list of places: a register block of places x output channels, one pass over the packed weights.
+//
+// The additions of one output run over the taps and the input channels in one fixed order that depends neither on the
+// block's size nor on the other places in it: a place computed alone and a place computed in a dense pass agree bit
+// for bit. Between chunks of the reduction the sums rest in memory as float32, which changes no bit either.
+#pragma once
+
+#include "vector.h"
+
+namespace saccade::SACCADE_ISA {
+
+constexpr int kBlockPixels = 96;
+// Weights of one chunk: about this many floats, so that they stay in the first or second level of cache while all
+// places of a block pass over them.
+constexpr int kChunkFloats = 24 * 1024;
+
+template <int Vectors> constexpr int tile_pixels() {
+    if constexpr (kLanes == 16 || kMaxVectors == 4) {
+        return Vectors == 4 ? 6 : Vectors == 3 ? 8 : 12;
+    } else {
+        return Vectors == 2 ? 6 : 10;
+    }
+}
+
+struct Chunk {
+    int first_segment, last_segment; // whole segments, or a part of one:
+    int first, last;                 // floats [first, last) of each
+    int64_t weights;                 // rows of the panel before this chunk
+    bool is_first, is_last;
+};
+
+template <int Pixels, int Vectors>
+static SACCADE_INLINE void finish(const ConvolutionArguments &arguments, const Panel &panel,
+                                  Vector (&sums)[Pixels][Vectors], float *const *outputs,
+                                  const float *const *residuals) {
+    const int tail = panel.channels - (Vectors - 1) * kLanes;
+    for (int pixel = 0; pixel < Pixels; ++pixel) {
+        float *output = outputs[pixel] + panel.channel;
+#pragma GCC unroll 4
+        for (int vector = 0; vector < Vectors; ++vector) {
+            const bool partial = vector == Vectors - 1 && tail < kLanes;
+            Vector value = sums[pixel][vector];
+            if (residuals != nullptr) {
+                const float *residual = residuals[pixel] + panel.channel + vector * kLanes;
+                value += partial ? load_partial(residual, tail) : load(residual);
+            }
+            value = activate(value, arguments.activation);
+            if (partial) {
+                store_partial(output + vector * kLanes, value, tail);
+            } else {
+                store(output + vector * kLanes, value);
+            }
+        }
+    }
+}
+
+template <int Pixels, int Vectors>
+static void tile(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk, const float *bias,
+                 const float *const *inputs, float *const *outputs, const float *const *residuals, float *scratch) {
+    constexpr int width = Vectors * kLanes;
+    Vector sums[Pixels][Vectors];
+#pragma GCC unroll 16
+    for (int pixel = 0; pixel < Pixels; ++pixel) {
+#pragma GCC unroll 4
+        for (int vector = 0; vector < Vectors; ++vector) {
+            sums[pixel][vector] = chunk.is_first ? load(bias + vector * kLanes)
+                                                 : load(scratch + pixel * width + vector * kLanes);
+        }
+    }
+    const float *weights = arguments.weights + panel.weights + chunk.weights * width;
+    for (int segment = chunk.first_segment; segment < chunk.last_segment; ++segment) {
+        const int64_t offset = arguments.segment_offsets[segment] + panel.input_offset + chunk.first;
+        const float *pointers[Pixels];
+#pragma GCC unroll 16
+        for (int pixel = 0; pixel < Pixels; ++pixel) {
+            pointers[pixel] = inputs[pixel] + offset;
+        }
+        const int64_t length = chunk.last - chunk.first;
+        for (int64_t k = 0; k < length; ++k) {
+            Vector row[Vectors];
+#pragma GCC unroll 4
+            for (int vector = 0; vector < Vectors; ++vector) {
+                row[vector] = load(weights + vector * kLanes);
+                keep_in_register(row[vector]);
+            }
+            weights += width;
+#pragma GCC unroll 16
+            for (int pixel = 0; pixel < Pixels; ++pixel) {
+                const Vector value = splat(pointers[pixel][k]);
+#pragma GCC unroll 4
+                for (int vector = 0; vector < Vectors; ++vector) {
+                    sums[pixel][vector] += value * row[vector];
+                }
+            }
+        }
+    }
+    if (chunk.is_last) {
+        finish<Pixels, Vectors>(arguments, panel, sums, outputs, residuals);
+        return;
+    }
+#pragma GCC unroll 16
+    for (int pixel = 0; pixel < Pixels; ++pixel) {
+#pragma GCC unroll 4
+        for (int vector = 0; vector < Vectors; ++vector) {
+            store(scratch + pixel * width + vector * kLanes, sums[pixel][vector]);
+        }
+    }
+}
+
+using Tile = void (*)(const ConvolutionArguments &, const Panel &, const Chunk &, const float *, const float *const *,
+                      float *const *, const float *const *, float *);
+
+template <int Vectors, int Pixels> static void fill_tiles(Tile *tiles) {
+    tiles[Pixels] = tile<Pixels, Vectors>;
+    if constexpr (Pixels > 1) {
+        fill_tiles<Vectors, Pixels - 1>(tiles);
+    }
+}
+
+template <int Vectors>
+static void panel_pass(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk,
+                       const float *bias, const float *const *inputs, float *const *outputs,
+                       const float *const *residuals, int count, float *scratch) {
+    constexpr int pixels = tile_pixels<Vectors>();
+    static const struct Tiles {
+        Tile entry[pixels + 1];
+        Tiles() { fill_tiles<Vectors, pixels>(entry); }
+    } tiles;
+    for (int first = 0; first < count; first += pixels) {
+        const int size = count - first < pixels ? count - first : pixels;
+        tiles.entry[size](arguments, panel, chunk, bias, inputs + first, outputs + first,
+                          residuals == nullptr ? nullptr : residuals + first,
+                          scratch + static_cast<int64_t>(first) * Vectors * kLanes);
+    }
+}
+
+static void chunk_pass(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk,
+                       const float *bias, const float *const *inputs, float *const *outputs,
+                       const float *const *residuals, int count, float *scratch) {
+    switch (panel.vectors) {
+    case 1:
+        panel_pass<1>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
+        break;
+    case 2:
+        panel_pass<2>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
+        break;
+    default:
+        if constexpr (kMaxVectors == 4) {
+            if (panel.vectors == 3) {
+                panel_pass<3>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
+            } else {
+                panel_pass<4>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
+            }
+        }
+    }
+}
+
+static void convolution(const ConvolutionArguments &arguments, const float *const *inputs, float *const *outputs,
+                        const float *const *residuals, int32_t count, int32_t first_panel, int32_t last_panel,
+                        float *scratch) {
+    int64_t bias_offset = 0;
+    for (int panel = 0; panel < first_panel; ++panel) {
+        bias_offset += arguments.panels[panel].vectors * kLanes;
+    }
+    for (int index = first_panel; index < last_panel; ++index) {
+        const Panel &panel = arguments.panels[index];
+        const float *bias = arguments.bias + bias_offset;
+        const int width = panel.vectors * kLanes;
+        bias_offset += width;
+        const int rows = kChunkFloats / width;
+        const int length = arguments.segment_length;
+        if (arguments.segments == 0) { // a place that no tap reaches, in a transposed convolution
+            chunk_pass(arguments, panel, {0, 0, 0, 0, 0, true, true}, bias, inputs, outputs, residuals, count, scratch);
+            continue;
+        }
+        if (length > rows) { // parts of a segment
+            for (int segment = 0; segment < arguments.segments; ++segment) {
+                for (int first = 0; first < length; first += rows) {
+                    const int last = length - first < rows ? length : first + rows;
+                    const Chunk chunk = {segment,
+                                         segment + 1,
+                                         first,
+                                         last,
+                                         static_cast<int64_t>(segment) * length + first,
+                                         segment == 0 && first == 0,
+                                         segment + 1 == arguments.segments && last == length};
+                    chunk_pass(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
+                }
+            }
+            continue;
+        }
+        const int step = rows / length; // whole segments
+        for (int first = 0; first < arguments.segments; first += step) {
+            const int last = arguments.segments - first < step ? arguments.segments : first + step;
+            const Chunk chunk = {first,
+                                 last,
+                                 0,
+                                 length,
+                                 static_cast<int64_t>(first) * length,
+                                 first == 0,
+                                 last == arguments.segments};
+            chunk_pass(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
+        }
+    }
+}
+
+} // namespace saccade::SACCADE_ISA

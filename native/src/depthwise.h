@@ -1,0 +1,132 @@
+// Depthwise convolution over a stretch of one row: four neighbouring places share the weights and, at stride 1, the
+// columns that their windows have in common. Taps are added by rows, then columns, whatever the stretch's length.
+#pragma once
+
+#include "vector.h"
+
+namespace saccade::SACCADE_ISA {
+
+struct DepthwisePlace {
+    const float *input;
+    int64_t input_pixel_stride, input_row_stride;
+    float *output;
+    int64_t output_pixel_stride;
+    const float *residual;
+    int64_t residual_pixel_stride;
+};
+
+template <int Places>
+static SACCADE_INLINE void depthwise_finish(const DepthwiseArguments &arguments, const DepthwisePlace &place,
+                                            Vector (&sums)[Places], int channel, int channels) {
+    const int left = channels - channel;
+#pragma GCC unroll 4
+    for (int index = 0; index < Places; ++index) {
+        Vector value = sums[index];
+        if (place.residual != nullptr) {
+            const float *residual = place.residual + index * place.residual_pixel_stride + channel;
+            value += left < kLanes ? load_partial(residual, left) : load(residual);
+        }
+        value = activate(value, arguments.activation);
+        float *output = place.output + index * place.output_pixel_stride + channel;
+        if (left < kLanes) {
+            store_partial(output, value, left);
+        } else {
+            store(output, value);
+        }
+    }
+}
+
+template <int Height, int Width, int Stride, int Places>
+static void depthwise_tile(const DepthwiseArguments &arguments, const DepthwisePlace &place, int channels) {
+    constexpr int columns = (Places - 1) * Stride + Width;
+    for (int channel = 0; channel < channels; channel += kLanes) {
+        Vector sums[Places];
+#pragma GCC unroll 4
+        for (int index = 0; index < Places; ++index) {
+            sums[index] = load(arguments.bias + channel);
+        }
+#pragma GCC unroll 7
+        for (int y = 0; y < Height; ++y) {
+            const float *row = place.input + y * place.input_row_stride + channel;
+            Vector weights[Width];
+#pragma GCC unroll 7
+            for (int x = 0; x < Width; ++x) {
+                weights[x] = load(arguments.weights + (y * Width + x) * arguments.tap_stride + channel);
+            }
+#pragma GCC unroll 16
+            for (int column = 0; column < columns; ++column) {
+                const Vector value = load(row + column * place.input_pixel_stride);
+#pragma GCC unroll 4
+                for (int index = 0; index < Places; ++index) {
+                    const int x = column - index * Stride;
+                    if (x >= 0 && x < Width) {
+                        sums[index] += value * weights[x];
+                    }
+                }
+            }
+        }
+        depthwise_finish<Places>(arguments, place, sums, channel, channels);
+    }
+}
+
+static void depthwise_place(const DepthwiseArguments &arguments, const DepthwisePlace &place, int channels) {
+    for (int channel = 0; channel < channels; channel += kLanes) {
+        Vector sums[1] = {load(arguments.bias + channel)};
+        const float *weights = arguments.weights + channel;
+        for (int y = 0; y < arguments.kernel_height; ++y) {
+            const float *row = place.input + y * arguments.dilation_y * place.input_row_stride + channel;
+            for (int x = 0; x < arguments.kernel_width; ++x) {
+                sums[0] += load(row + x * arguments.dilation_x * place.input_pixel_stride) * load(weights);
+                weights += arguments.tap_stride;
+            }
+        }
+        depthwise_finish<1>(arguments, place, sums, channel, channels);
+    }
+}
+
+template <int Size, int Stride>
+static void depthwise_row(const DepthwiseArguments &arguments, DepthwisePlace place, int channels, int count) {
+    constexpr int places = 4;
+    int done = 0;
+    for (; done + places <= count; done += places) {
+        depthwise_tile<Size, Size, Stride, places>(arguments, place, channels);
+        place.input += places * Stride * place.input_pixel_stride;
+        place.output += places * place.output_pixel_stride;
+        place.residual += place.residual == nullptr ? 0 : places * place.residual_pixel_stride;
+    }
+    for (; done < count; ++done) {
+        depthwise_tile<Size, Size, Stride, 1>(arguments, place, channels);
+        place.input += Stride * place.input_pixel_stride;
+        place.output += place.output_pixel_stride;
+        place.residual += place.residual == nullptr ? 0 : place.residual_pixel_stride;
+    }
+}
+
+static void depthwise(const DepthwiseArguments &arguments, const float *input, int64_t input_pixel_stride,
+                      int64_t input_row_stride, float *output, int64_t output_pixel_stride, const float *residual,
+                      int64_t residual_pixel_stride, int32_t channels, int32_t count) {
+    DepthwisePlace place = {input,    input_pixel_stride, input_row_stride,     output, output_pixel_stride,
+                            residual, residual_pixel_stride};
+    const bool plain = arguments.dilation_x == 1 && arguments.dilation_y == 1 &&
+                       arguments.kernel_height == arguments.kernel_width;
+    if (plain && arguments.kernel_height == 3 && arguments.stride_x == 1) {
+        depthwise_row<3, 1>(arguments, place, channels, count);
+    } else if (plain && arguments.kernel_height == 3 && arguments.stride_x == 2) {
+        depthwise_row<3, 2>(arguments, place, channels, count);
+    } else if (plain && arguments.kernel_height == 5 && arguments.stride_x == 1) {
+        depthwise_row<5, 1>(arguments, place, channels, count);
+    } else if (plain && arguments.kernel_height == 5 && arguments.stride_x == 2) {
+        depthwise_row<5, 2>(arguments, place, channels, count);
+    } else if (plain && arguments.kernel_height == 7 && arguments.stride_x == 1) {
+        depthwise_row<7, 1>(arguments, place, channels, count);
+    } else {
+        for (int done = 0; done < count; ++done) {
+            depthwise_place(arguments, place, channels);
+            place.input += arguments.stride_x * input_pixel_stride;
+            place.output += output_pixel_stride;
+            place.residual += residual == nullptr ? 0 : residual_pixel_stride;
+        }
+    }
+}
+
+} // namespace saccade::SACCADE_ISA

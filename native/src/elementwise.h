@@ -1,0 +1,61 @@
+// Functions of one or two tensors, place by place: activations, batch norm on its own, sums, products.
+#pragma once
+
+#include "vector.h"
+
+namespace saccade::SACCADE_ISA {
+
+static SACCADE_INLINE Vector combine(BinaryFunction function, Vector first, Vector second) {
+    switch (function) {
+    case BinaryFunction::add:
+        return first + second;
+    case BinaryFunction::subtract:
+        return first - second;
+    case BinaryFunction::multiply:
+        return first * second;
+    case BinaryFunction::divide:
+        return first / second;
+    case BinaryFunction::maximum: {
+        const Vector larger = first > second ? first : second;
+        return first != first ? first : larger;
+    }
+    default: {
+        const Vector smaller = first < second ? first : second;
+        return first != first ? first : smaller;
+    }
+    }
+}
+
+static void elementwise(const ElementwiseArguments &arguments, const float *first, int64_t first_stride,
+                        const float *second, int64_t second_stride, float *output, int64_t output_stride,
+                        int32_t channels, int32_t count) {
+    for (int place = 0; place < count; ++place) {
+        for (int channel = 0; channel < channels; channel += kLanes) {
+            const int left = channels - channel;
+            const bool partial = left < kLanes;
+            Vector value = arguments.first_broadcasts_channels ? splat(*first)
+                           : partial                           ? load_partial(first + channel, left)
+                                                               : load(first + channel);
+            if (arguments.has_second) {
+                const Vector other = arguments.second_broadcasts_channels ? splat(*second)
+                                     : partial                            ? load_partial(second + channel, left)
+                                                                          : load(second + channel);
+                value = combine(arguments.function, value, other);
+            }
+            if (arguments.scale != nullptr) { // padded to whole vectors
+                value = value * load(arguments.scale + channel) + load(arguments.shift + channel);
+            }
+            value = activate(value, arguments.activation);
+            if (partial) {
+                store_partial(output + channel, value, left);
+            } else {
+                store(output + channel, value);
+            }
+        }
+        first += first_stride;
+        second += second_stride;
+        output += output_stride;
+    }
+}
+
+} // namespace saccade::SACCADE_ISA

@@ -1,0 +1,101 @@
+#include "packed_convolution.h"
+
+#include <stdexcept>
+
+namespace saccade {
+
+namespace {
+
+// Panels of nearly equal width: 96 channels make 48 + 48, not 64 + 32.
+std::vector<int> panel_widths(int vectors, int most) {
+    const int count = (vectors + most - 1) / most;
+    std::vector<int> widths;
+    for (int index = 0; index < count; ++index) {
+        widths.push_back(vectors * (index + 1) / count - vectors * index / count);
+    }
+    return widths;
+}
+
+// Groups narrower than a vector are computed several at a time, their weights on the diagonal of a wider panel.
+int joined_groups(int groups, int channels_each, int lanes) {
+    int joined = 1;
+    while (joined < groups && groups % (2 * joined) == 0 && joined * channels_each < lanes) {
+        joined *= 2;
+    }
+    return joined;
+}
+
+} // namespace
+
+PackedConvolution::PackedConvolution(const KernelTable &kernels, const float *weight, const float *bias,
+                                     int output_channels, int input_channels, int groups,
+                                     const std::vector<int64_t> &tap_offsets, Activation activation) {
+    if (groups < 1 || output_channels % groups != 0 || input_channels % groups != 0) {
+        throw std::invalid_argument("a convolution's groups must divide its input and output channels");
+    }
+    const int outputs_each = output_channels / groups;
+    const int inputs_each = input_channels / groups;
+    const int joined = joined_groups(groups, outputs_each, kernels.lanes);
+    const int taps = static_cast<int>(tap_offsets.size());
+    const int width_in = inputs_each * joined;
+    const int width_out = outputs_each * joined;
+
+    // Taps that lie side by side are one segment; segments must be of one length.
+    int merged = 1;
+    if (groups == joined) {
+        for (int size = taps; size > 1 && merged == 1; --size) {
+            bool fits = taps % size == 0;
+            for (int tap = 0; fits && tap < taps; ++tap) {
+                fits = tap % size == 0 || tap_offsets[static_cast<size_t>(tap)] ==
+                                              tap_offsets[static_cast<size_t>(tap - 1)] + width_in;
+            }
+            merged = fits ? size : 1;
+        }
+    }
+    for (int tap = 0; tap < taps; tap += merged) {
+        segment_offsets_.push_back(tap_offsets[static_cast<size_t>(tap)]);
+    }
+
+    const int64_t rows = int64_t{taps} * width_in;
+    int64_t floats = 0;
+    for (int super = 0; super < groups / joined; ++super) {
+        int channel = 0;
+        for (const int vectors : panel_widths((width_out + kernels.lanes - 1) / kernels.lanes, kernels.max_vectors)) {
+            const int width = vectors * kernels.lanes;
+            panels_.push_back({floats, int64_t{super} * width_in, super * width_out + channel,
+                               std::min(width, width_out - channel), vectors});
+            floats += rows * width;
+            channel += width;
+        }
+    }
+    weights_ = std::make_unique<Memory>(static_cast<size_t>(floats + kernels.lanes));
+    float *packed = weights_->data();
+    for (const Panel &panel : panels_) {
+        const int width = panel.vectors * kernels.lanes;
+        const size_t bias_start = bias_.size();
+        bias_.resize(bias_start + static_cast<size_t>(width), 0.0f);
+        for (int lane = 0; lane < panel.channels; ++lane) {
+            const int output = panel.channel + lane;
+            const int group_in_panel = output / outputs_each % joined;
+            if (bias != nullptr) {
+                bias_[bias_start + static_cast<size_t>(lane)] = bias[output];
+            }
+            for (int tap = 0; tap < taps; ++tap) {
+                for (int input = 0; input < inputs_each; ++input) {
+                    const int64_t row = int64_t{tap} * width_in + group_in_panel * inputs_each + input;
+                    packed[panel.weights + row * width + lane] =
+                        weight[(int64_t{output} * inputs_each + input) * taps + tap];
+                }
+            }
+        }
+    }
+    arguments_ = {packed,
+                  bias_.data(),
+                  panels_.data(),
+                  segment_offsets_.data(),
+                  static_cast<int32_t>(segment_offsets_.size()),
+                  merged * width_in,
+                  activation};
+}
+
+} // namespace saccade

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <array>
+
+#include "active_places.h"
+#include "saccade/operators.h"
+
+namespace saccade {
+
+template <typename Locate>
+void PackedConvolution::run(Session &session, int64_t count, bool has_residual, const Locate &locate) const {
+    constexpr int64_t kMostPlaces = 256;
+    const KernelTable &kernels = session.kernels();
+    const int64_t threads = session.pool().threads();
+    int64_t block = kernels.block_pixels;
+    int64_t groups = 1;
+    const int64_t places_work = int64_t{arguments_.segments} * arguments_.segment_length * panels() *
+                                kernels.max_vectors * kernels.lanes;
+    if (threads > 1 && count * places_work > 128 * 1024) {
+        while (block > 24 && (count + block - 1) / block < 4 * threads) {
+            block /= 2;
+        }
+        const int64_t blocks = (count + block - 1) / block;
+        groups = std::min<int64_t>(panels(), std::max<int64_t>(1, (4 * threads + blocks - 1) / blocks));
+    } else {
+        block = std::max<int64_t>(block, 1);
+    }
+    const int64_t blocks = (count + block - 1) / block;
+    const bool parallel = threads > 1 && count * places_work > 128 * 1024;
+    const auto body = [&](int64_t task, int thread) {
+        std::array<const float *, kMostPlaces> inputs;
+        std::array<float *, kMostPlaces> outputs;
+        std::array<const float *, kMostPlaces> residuals;
+        const int64_t first = task / groups * block;
+        const int64_t size = std::min(block, count - first);
+        locate(first, first + size, inputs.data(), outputs.data(), residuals.data());
+        const int64_t group = task % groups;
+        kernels.convolution(arguments_, inputs.data(), outputs.data(), has_residual ? residuals.data() : nullptr,
+                            static_cast<int32_t>(size), static_cast<int32_t>(panels() * group / groups),
+                            static_cast<int32_t>(panels() * (group + 1) / groups), session.scratch(thread));
+    };
+    if (!parallel) {
+        for (int64_t task = 0; task < blocks; ++task) {
+            body(task, 0);
+        }
+        return;
+    }
+    session.pool().parallel_for(blocks * groups, body);
+}
+
+} // namespace saccade

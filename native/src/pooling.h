@@ -1,0 +1,135 @@
+// Windows of places: maximum, mean, and the sums that global pooling and flattened linear layers keep.
+#pragma once
+
+#include "vector.h"
+
+namespace saccade::SACCADE_ISA {
+
+static SACCADE_INLINE void store_channels(float *output, int channel, int channels, Vector value) {
+    if (channels - channel < kLanes) {
+        store_partial(output + channel, value, channels - channel);
+    } else {
+        store(output + channel, value);
+    }
+}
+
+static void max_pool(const PoolArguments &arguments, const View &input, float *output, int32_t image, int32_t y,
+                     int32_t x) {
+    const int top = y * arguments.stride_y - arguments.pad_top;
+    const int left = x * arguments.stride_x - arguments.pad_left;
+    for (int channel = 0; channel < input.c; channel += kLanes) {
+        Vector largest = splat(-__builtin_inff());
+        for (int row = 0; row < arguments.kernel_height; ++row) {
+            const int source_y = top + row * arguments.dilation_y;
+            if (source_y < 0 || source_y >= input.h) {
+                continue;
+            }
+            for (int column = 0; column < arguments.kernel_width; ++column) {
+                const int source_x = left + column * arguments.dilation_x;
+                if (source_x < 0 || source_x >= input.w) {
+                    continue;
+                }
+                const Vector value = load(input.at(image, source_y, source_x) + channel);
+                const Vector larger = value > largest ? value : largest;
+                largest = value != value ? value : larger;
+            }
+        }
+        store_channels(output, channel, input.c, largest);
+    }
+}
+
+static void average_pool(const PoolArguments &arguments, const View &input, float *output, int32_t image, int32_t y,
+                         int32_t x) {
+    int top = y * arguments.stride_y - arguments.pad_top;
+    int left = x * arguments.stride_x - arguments.pad_left;
+    int bottom = top + arguments.kernel_height;
+    int right = left + arguments.kernel_width;
+    bottom = bottom < input.h + arguments.pad_bottom ? bottom : input.h + arguments.pad_bottom;
+    right = right < input.w + arguments.pad_right ? right : input.w + arguments.pad_right;
+    int divisor = (bottom - top) * (right - left);
+    top = top > 0 ? top : 0;
+    left = left > 0 ? left : 0;
+    bottom = bottom < input.h ? bottom : input.h;
+    right = right < input.w ? right : input.w;
+    if (!arguments.count_include_pad) {
+        divisor = (bottom - top) * (right - left);
+    }
+    if (arguments.divisor != 0) {
+        divisor = arguments.divisor;
+    }
+    for (int channel = 0; channel < input.c; channel += kLanes) {
+        Vector sum = {};
+        for (int source_y = top; source_y < bottom; ++source_y) {
+            for (int source_x = left; source_x < right; ++source_x) {
+                sum += load(input.at(image, source_y, source_x) + channel);
+            }
+        }
+        store_channels(output, channel, input.c, sum / static_cast<float>(divisor));
+    }
+}
+
+static void window_sum(const View &input, int32_t image, int32_t y0, int32_t y1, int32_t x0, int32_t x1,
+                       float divisor, float *output) {
+    for (int channel = 0; channel < input.c; channel += kLanes) {
+        Vector sum = {};
+        for (int y = y0; y < y1; ++y) {
+            Vector row = {};
+            for (int x = x0; x < x1; ++x) {
+                row += load(input.at(image, y, x) + channel);
+            }
+            sum += row;
+        }
+        store_channels(output, channel, input.c, sum / divisor);
+    }
+}
+
+static void vector_sum(const float *vectors, int64_t stride, int32_t count, int32_t channels, float divisor,
+                       const float *bias, Activation activation, float *output) {
+    for (int channel = 0; channel < channels; channel += kLanes) {
+        Vector sum = {};
+        for (int index = 0; index < count; ++index) {
+            sum += load(vectors + index * stride + channel);
+        }
+        sum = sum / divisor;
+        if (bias != nullptr) { // padded to whole vectors
+            sum += load(bias + channel);
+        }
+        store_channels(output, channel, channels, activate(sum, activation));
+    }
+}
+
+static void partial_linear(const float *input, int32_t channels, const float *weights, int64_t weight_stride,
+                           int32_t features, float *output) {
+    constexpr int width = 4 * kLanes;
+    int feature = 0;
+    for (; feature + width <= weight_stride; feature += width) {
+        Vector sums[4] = {};
+        for (int channel = 0; channel < channels; ++channel) {
+            const float *row = weights + channel * weight_stride + feature;
+            const Vector value = splat(input[channel]);
+            for (int vector = 0; vector < 4; ++vector) {
+                sums[vector] += value * load(row + vector * kLanes);
+            }
+        }
+        for (int vector = 0; vector < 4; ++vector) {
+            store(output + feature + vector * kLanes, sums[vector]);
+        }
+    }
+    for (; feature < features; feature += kLanes) {
+        Vector sum = {};
+        for (int channel = 0; channel < channels; ++channel) {
+            sum += splat(input[channel]) * load(weights + channel * weight_stride + feature);
+        }
+        store(output + feature, sum);
+    }
+}
+
+static void bilinear(const float *const corners[4], float weight_y, float weight_x, int32_t channels, float *output) {
+    for (int channel = 0; channel < channels; channel += kLanes) {
+        const Vector top = load(corners[0] + channel) * (1.0f - weight_x) + load(corners[1] + channel) * weight_x;
+        const Vector bottom = load(corners[2] + channel) * (1.0f - weight_x) + load(corners[3] + channel) * weight_x;
+        store_channels(output, channel, channels, top * (1.0f - weight_y) + bottom * weight_y);
+    }
+}
+
+} // namespace saccade::SACCADE_ISA

@@ -1,0 +1,319 @@
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "saccade/program.h"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace saccade {
+
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr int64_t kLine = 16;  // floats of a cache line
+constexpr int64_t kSlack = 64; // a vector may be read past the last place
+
+int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
+
+} // namespace
+
+int64_t row_stride(const TensorPlan &tensor) {
+    const int64_t stride = round_up(int64_t{tensor.c} * (tensor.w + tensor.left + tensor.right), kLine);
+    // Rows a multiple of 4 KiB apart would share the sets of the first cache.
+    return stride % 1024 == 0 ? stride + kLine : stride;
+}
+
+Memory::Memory(size_t floats) : bytes_(floats * sizeof(float)) {
+#if defined(__linux__)
+    const size_t size = bytes_ + kHugePage;
+    base_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base_ == MAP_FAILED) {
+        throw std::bad_alloc();
+    }
+    mapped_ = true;
+    const auto address = (reinterpret_cast<uintptr_t>(base_) + kHugePage - 1) / kHugePage * kHugePage;
+    data_ = reinterpret_cast<float *>(address);
+    if (bytes_ >= kHugePage) {
+        madvise(data_, bytes_, MADV_HUGEPAGE);
+    }
+#else
+    base_ = std::calloc(bytes_ + 64, 1);
+    if (base_ == nullptr) {
+        throw std::bad_alloc();
+    }
+    data_ = reinterpret_cast<float *>((reinterpret_cast<uintptr_t>(base_) + 63) / 64 * 64);
+#endif
+}
+
+Memory::~Memory() {
+#if defined(__linux__)
+    if (mapped_) {
+        munmap(base_, bytes_ + kHugePage);
+        return;
+    }
+#endif
+    std::free(base_);
+}
+
+Session::Session(std::shared_ptr<const Program> program, int threads, bool poisoned)
+    : counters(program->operators.size()), program_(std::move(program)),
+      pool_(std::make_unique<ThreadPool>(threads < 1 ? 1 : threads)) {
+    lay_out();
+    for (const TensorPlan &tensor : program_->tensors) {
+        maps_.emplace_back(tensor.n, tensor.h, tensor.w);
+    }
+    for (const ChangeMap &map : maps_) {
+        current_.push_back(&map);
+    }
+    scratch_.resize(static_cast<size_t>(pool_->threads()));
+    for (std::vector<float> &buffer : scratch_) {
+        buffer.resize(static_cast<size_t>(kernels().block_pixels * kernels().max_vectors * kernels().lanes));
+    }
+    if (poisoned) {
+        poison();
+    }
+}
+
+void Session::lay_out() {
+    const std::vector<TensorPlan> &tensors = program_->tensors;
+    std::vector<int64_t> offsets(tensors.size());
+    int64_t total = kSlack;
+    views_.resize(tensors.size());
+    for (size_t index = 0; index < tensors.size(); ++index) {
+        const TensorPlan &tensor = tensors[index];
+        View &view = views_[index];
+        if (tensor.parent >= 0) {
+            view = views_[static_cast<size_t>(tensor.parent)];
+            offsets[index] = offsets[static_cast<size_t>(tensor.parent)] + tensor.channel_offset;
+        } else {
+            view.pixel_stride = tensor.c;
+            view.row_stride = row_stride(tensor);
+            view.image_stride = view.row_stride * (tensor.h + tensor.top + tensor.bottom);
+            offsets[index] = total + tensor.top * view.row_stride + tensor.left * view.pixel_stride;
+            total += round_up(view.image_stride * tensor.n, kLine) + kLine;
+        }
+        view.n = tensor.n;
+        view.h = tensor.h;
+        view.w = tensor.w;
+        view.c = tensor.c;
+    }
+    std::vector<std::pair<const Operator *, int64_t>> states;
+    for (const auto &op : program_->operators) {
+        if (op->state_floats() > 0) {
+            states.emplace_back(op.get(), total);
+            total += round_up(op->state_floats(), kLine) + kLine;
+        }
+    }
+    memory_ = std::make_unique<Memory>(static_cast<size_t>(total + kSlack));
+    for (size_t index = 0; index < tensors.size(); ++index) {
+        views_[index].data = memory_->data() + offsets[index];
+    }
+    for (const auto &[op, offset] : states) {
+        states_[op] = memory_->data() + offset;
+    }
+}
+
+void Session::poison() {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    for (const View &view : views_) {
+        for (int image = 0; image < view.n; ++image) {
+            for (int y = 0; y < view.h; ++y) {
+                for (int x = 0; x < view.w; ++x) {
+                    std::fill_n(view.at(image, y, x), view.c, nan);
+                }
+            }
+        }
+    }
+    for (const auto &[op, memory] : states_) {
+        std::fill_n(memory, op->state_floats(), nan);
+    }
+}
+
+std::unique_ptr<Session> Session::clone() const {
+    auto copy = std::make_unique<Session>(program_, pool_->threads(), false);
+    std::memcpy(copy->memory_->data(), memory_->data(), memory_->bytes());
+    for (size_t index = 0; index < maps_.size(); ++index) {
+        copy->maps_[index] = maps_[index];
+        const auto shared = static_cast<size_t>(current_[index] - maps_.data());
+        copy->current_[index] = &copy->maps_[shared];
+    }
+    copy->references_ = references_;
+    copy->counters = counters;
+    return copy;
+}
+
+ChangeMap &Session::own_map(int tensor) {
+    const auto index = static_cast<size_t>(tensor);
+    current_[index] = &maps_[index];
+    return maps_[index];
+}
+
+float *Session::state(const Operator &op) { return states_.at(&op); }
+
+float *Session::scratch(int thread) { return scratch_[static_cast<size_t>(thread)].data(); }
+
+size_t Session::bytes() const {
+    size_t total = memory_->bytes();
+    for (const auto &[tensor, reference] : references_) {
+        total += reference.floats.size() * sizeof(float) + reference.bytes.size();
+    }
+    for (const ChangeMap &map : maps_) {
+        total += static_cast<size_t>(map.places());
+    }
+    return total;
+}
+
+void Session::reset() {
+    for (auto &[tensor, reference] : references_) {
+        reference.taken = false;
+    }
+    for (Counter &counter : counters) {
+        counter = Counter{};
+    }
+}
+
+template <typename Element>
+void Session::take_run(const View &view, const Element *frame, Element *reference, const Run &run) {
+    const int64_t plane = int64_t{view.h} * view.w;
+    const int64_t base = int64_t{run.image} * view.c * plane + int64_t{run.y} * view.w;
+    float *target = view.at(run.image, run.y, 0);
+    for (int channel = 0; channel < view.c; ++channel) {
+        const Element *source = frame + base + channel * plane;
+        std::memcpy(reference + base + channel * plane + run.first_x, source + run.first_x,
+                    static_cast<size_t>(run.last_x - run.first_x) * sizeof(Element));
+        for (int x = run.first_x; x < run.last_x; ++x) {
+            target[x * view.pixel_stride + channel] = static_cast<float>(source[x]);
+        }
+    }
+}
+
+namespace {
+
+bool compare_row(const KernelTable &kernels, const float *frame, const float *reference, int64_t plane, int channels,
+                 int width, uint8_t *changed) {
+    return kernels.compare_planes(frame, reference, plane, channels, width, changed);
+}
+
+bool compare_row(const KernelTable &, const uint8_t *frame, const uint8_t *reference, int64_t plane, int channels,
+                 int width, uint8_t *changed) {
+    bool any = false;
+    for (int channel = 0; channel < channels; ++channel) {
+        const uint8_t *left = frame + channel * plane;
+        const uint8_t *right = reference + channel * plane;
+        if (std::memcmp(left, right, static_cast<size_t>(width)) == 0) {
+            continue;
+        }
+        any = true;
+        for (int x = 0; x < width; ++x) {
+            changed[x] |= left[x] != right[x];
+        }
+    }
+    return any;
+}
+
+template <typename Element> struct ReferenceOf;
+template <> struct ReferenceOf<float> {
+    template <typename R> static std::vector<float> &get(R &reference) { return reference.floats; }
+};
+template <> struct ReferenceOf<uint8_t> {
+    template <typename R> static std::vector<uint8_t> &get(R &reference) { return reference.bytes; }
+};
+
+} // namespace
+
+template <typename Element> bool Session::load(int tensor, const Element *frame, const uint8_t *mask) {
+    const View &view = views_[static_cast<size_t>(tensor)];
+    const int64_t plane = int64_t{view.h} * view.w;
+    Reference &reference = references_[tensor];
+    std::vector<Element> &held = ReferenceOf<Element>::get(reference);
+    held.resize(static_cast<size_t>(view.n * view.c * plane));
+    ChangeMap &map = own_map(tensor);
+    if (!reference.taken) {
+        map.set_all();
+        reference.taken = true;
+    } else if (mask != nullptr) {
+        map.set(mask);
+    } else {
+        uint8_t *bytes = map.edit();
+        bool any = false;
+        for (int image = 0; image < view.n; ++image) {
+            for (int y = 0; y < view.h; ++y) {
+                const int64_t base = int64_t{image} * view.c * plane + int64_t{y} * view.w;
+                any |= compare_row(kernels(), frame + base, held.data() + base, plane, view.c, view.w,
+                                   bytes + int64_t{image} * plane + int64_t{y} * view.w);
+            }
+        }
+        any ? map.count() : map.set_none();
+    }
+    for (const Run &run : map.runs()) {
+        take_run(view, frame, held.data(), run);
+    }
+    return !map.empty();
+}
+
+template bool Session::load<float>(int, const float *, const uint8_t *);
+template bool Session::load<uint8_t>(int, const uint8_t *, const uint8_t *);
+
+void Session::run(int first, int last) {
+    using Clock = std::chrono::steady_clock;
+    auto before = Clock::now();
+    for (int index = first; index < last; ++index) {
+        const Operator &op = *program_->operators[static_cast<size_t>(index)];
+        op.propagate(*this);
+        if (!forced_.empty()) {
+            const View &output = view(op.output);
+            const auto found = forced_.find({output.h, output.w});
+            if (found != forced_.end()) {
+                own_map(op.output).set(found->second.data());
+            }
+        }
+        const ChangeMap &map = this->map(op.output);
+        if (map.empty()) {
+            continue;
+        }
+        op.run(*this);
+        const auto now = Clock::now();
+        Counter &counter = counters[static_cast<size_t>(index)];
+        counter.nanoseconds += std::chrono::duration_cast<std::chrono::nanoseconds>(now - before).count();
+        counter.macs += op.work(*this);
+        counter.active += static_cast<double>(map.active()) / static_cast<double>(map.places());
+        before = now;
+    }
+}
+
+void Session::read(int tensor, float *target) const {
+    const View &source = view(tensor);
+    const int64_t plane = int64_t{source.h} * source.w;
+    for (int image = 0; image < source.n; ++image) {
+        for (int y = 0; y < source.h; ++y) {
+            const float *row = source.at(image, y, 0);
+            float *base = target + int64_t{image} * source.c * plane + int64_t{y} * source.w;
+            for (int channel = 0; channel < source.c; ++channel) {
+                for (int x = 0; x < source.w; ++x) {
+                    base[channel * plane + x] = row[x * source.pixel_stride + channel];
+                }
+            }
+        }
+    }
+}
+
+void Session::force(int height, int width, const uint8_t *bytes) {
+    int images = 1;
+    for (const View &view : views_) {
+        if (view.h == height && view.w == width) {
+            images = view.n;
+        }
+    }
+    std::vector<uint8_t> &map = forced_[{height, width}];
+    map.clear();
+    for (int image = 0; image < images; ++image) {
+        map.insert(map.end(), bytes, bytes + int64_t{height} * width);
+    }
+}
+
+} // namespace saccade
