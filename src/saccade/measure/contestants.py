@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -39,12 +38,11 @@ class Contestant:
         return self.error is not None and not self.error <= TOLERANCE
 
     def to_dict(self) -> dict[str, object]:
-        """Returns what a benchmark's row says of the peer; an infinite error, which JSON lacks, becomes None."""
-        error = self.error if self.error is not None and math.isfinite(self.error) else None
+        """Returns what a benchmark's row says of the peer."""
         row: dict[str, object] = {"contender": self.name, "version": self.version}
         if self.prepared is None:
             return {**row, "missing": self.missing}
-        return {**row, "configuration": self.prepared.configuration, "relative_error": error, "wrong": self.wrong}
+        return {**row, "configuration": self.prepared.configuration, "relative_error": self.error, "wrong": self.wrong}
 
 
 def prepare_contestants(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -28,7 +27,7 @@ class Environment:
         operating_system: name and release.
         versions: version by package, Python among them.
         date: UTC, ISO 8601, to the second.
-        command: what was typed.
+        command: what was typed, without passwords.
     """
 
     machine: str
@@ -42,11 +41,12 @@ class Environment:
     command: str
 
     @classmethod
-    def here(cls, threads: int, packages: Iterable[str] = ()) -> Environment:
+    def here(cls, threads: int, command: str, packages: Iterable[str] = ()) -> Environment:
         """Returns the environment of this process.
 
         Args:
             threads: threads that each contender is given.
+            command: what was typed, without passwords.
             packages: further packages whose versions matter; those not installed are left out.
         """
         return cls(
@@ -58,7 +58,7 @@ class Environment:
             operating_system=f"{platform.system()} {platform.release()}",
             versions=_versions([*PACKAGES, *packages]),
             date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            command=command,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ class Record:
     """Rows for a JSON file, written in one step at the end.
 
     Entering checks that the file can be written, so that no work is lost to a wrong path. Leaving normally puts the
-    file in place; leaving by an exception leaves whatever was there before.
+    file in place in one step; leaving by an exception leaves whatever was there before.
 
     Args:
         path: the file; None to keep the rows in memory only.
@@ -27,12 +27,11 @@ class Record:
         self.path = path
         self.benchmark = benchmark
         self.rows: list[dict[str, Any]] = []
-        self._draft: Path | None = None
 
     def __enter__(self) -> Record:
         """Raises SinkError when the file cannot be written."""
         if self.path is not None:
-            self._draft = _draft_beside(self.path)
+            _draft_beside(self.path).unlink()
         return self
 
     def add(self, row: dict[str, Any]) -> None:
@@ -42,17 +41,17 @@ class Record:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._draft is None or self.path is None:
+        if self.path is None or kind is not None:
             return
+        text = json.dumps({"benchmark": self.benchmark, "rows": self.rows}, indent=1, allow_nan=False) + "\n"
+        draft = _draft_beside(self.path)
         try:
-            if kind is None:
-                document = {"benchmark": self.benchmark, "rows": self.rows}
-                self._draft.write_text(json.dumps(document, indent=1) + "\n")
-                os.replace(self._draft, self.path)
+            draft.write_text(text)
+            os.replace(draft, self.path)
         except OSError as failure:
             raise SinkError(f"cannot write {self.path}: {failure.strerror}; the results are lost") from failure
         finally:
-            self._draft.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
 
 
 def _draft_beside(path: Path) -> Path:

@@ -1,0 +1,12 @@
+"""saccade bench: the engine beside the dense runtimes that a user would pick instead."""
+
+import typer
+
+from saccade.cli.bench.network import network
+from saccade.cli.bench.video import video
+
+app = typer.Typer(help="Time the engine beside dense runtimes, alternating within one run.", no_args_is_help=True)
+app.command()(network)
+app.command()(video)
+
+__all__ = ["app", "network", "video"]
