@@ -164,8 +164,8 @@ def stored_order(dimension: Dimension) -> tuple[tuple[int, ...], tuple[int, ...]
     """Returns how to bring a dimension's places into the stored order.
 
     Returns:
-        The sizes of the dimension's atoms as the model sees them, and the permutation of those that sorts them by stored
-        axis and then from the outermost inwards.
+        The sizes of the dimension's atoms as the model sees them, and the permutation of those that sorts them by
+        stored axis and then from the outermost inwards.
     """
     sizes = tuple(atom.size for atom in dimension)
     order = sorted(range(len(dimension)), key=lambda index: (dimension[index].axis, -dimension[index].stride))
@@ -180,8 +180,8 @@ def place_constant(constant: torch.Tensor, value: Value) -> torch.Tensor | None:
         value: what it is combined with; stored as (N, C, H, W).
 
     Returns:
-        A tensor with as many axes as the stored one, each of size 1 or the stored size; None where the constant does not
-        broadcast to the value's shape.
+        A tensor with as many axes as the stored one, each of size 1 or the stored size; None where the constant does
+        not broadcast to the value's shape.
     """
     shape = (1,) * (value.rank - constant.dim()) + tuple(constant.shape)
     if len(shape) != value.rank or any(size not in (1, whole) for size, whole in zip(shape, value.shape, strict=True)):

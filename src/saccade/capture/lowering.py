@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.utils._pytree as pytree
@@ -15,6 +15,8 @@ from saccade.graph import Registry
 Lowering = Callable[..., Any]
 """Takes the builder and then the ATen operator's own arguments, Values in the tensors' places; returns its results."""
 
+AnyLowering = TypeVar("AnyLowering", bound=Lowering)
+
 LOWERINGS: Registry[Lowering] = Registry("ATen lowering")
 
 SHAPE_ONLY = frozenset(
@@ -23,10 +25,10 @@ SHAPE_ONLY = frozenset(
 """Operators that read nothing of their tensor but its shape and dtype."""
 
 
-def lowers(*targets: str) -> Callable[[Lowering], Lowering]:
+def lowers(*targets: str) -> Callable[[AnyLowering], AnyLowering]:
     """Returns a decorator that registers a lowering for each of the ATen overloads ``targets``."""
 
-    def add(lowering: Lowering) -> Lowering:
+    def add(lowering: AnyLowering) -> AnyLowering:
         for target in targets:
             LOWERINGS.register(target)(lowering)
         return lowering

@@ -53,7 +53,8 @@ def capture_module(model: torch.nn.Module, arguments: tuple[Any, ...], keywords:
 def _check(model: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> None:
     if model.training:
         raise TrainingModeError(
-            f"{type(model).__name__} is in training mode, where its output depends on the batch; call model.eval() first"
+            f"{type(model).__name__} is in training mode, where its output depends on the batch; "
+            "call model.eval() first"
         )
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if tensor.device.type != "cpu":
@@ -76,7 +77,8 @@ def _export(
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             exported = torch.export.export(model, arguments, keywords, strict=False)
-            return exported.run_decompositions({})
+            functional: torch.export.ExportedProgram = exported.run_decompositions({})
+            return functional
     except Exception as cause:
         lines = str(cause).strip().splitlines()
         raise CaptureError(
@@ -182,8 +184,8 @@ def _check_shapes(node: torch.fx.Node, results: Any) -> None:
 def _output_leaf(spec: Any, values: dict[str, Any]) -> Any:
     if spec.kind != OutputKind.USER_OUTPUT:
         raise CaptureError(
-            f"the model writes to {spec.target!r} as it runs ({spec.kind.name.lower()}); a stream's memory belongs in the "
-            "session, so remove the state from the model"
+            f"the model writes to {spec.target!r} as it runs ({spec.kind.name.lower()}); a stream's memory belongs "
+            "in the session, so remove the state from the model"
         )
     return spec.arg.value if isinstance(spec.arg, ConstantArgument) else values[spec.arg.name]
 

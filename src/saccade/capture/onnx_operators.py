@@ -1,0 +1,312 @@
+"""ONNX operators that compute: convolutions, pools, normalisations, activations, arithmetic."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from saccade.capture import aten_pooling
+from saccade.capture.aten_convolution import convolution
+from saccade.capture.builder import NotNative
+from saccade.capture.layout import Value
+from saccade.capture.onnx_node import Importer, Node, imports
+from saccade.errors import CaptureError
+from saccade.graph import Padding
+
+for _operator, _target in {
+    "Relu": "relu.default",
+    "Sigmoid": "sigmoid.default",
+    "Tanh": "tanh.default",
+    "Mish": "mish.default",
+    "HardSwish": "hardswish.default",
+    "Softplus": "softplus.default",
+    "Exp": "exp.default",
+    "Sqrt": "sqrt.default",
+    "Abs": "abs.default",
+    "Neg": "neg.default",
+    "Reciprocal": "reciprocal.default",
+    "Erf": "erf.default",
+    "Log": "log.default",
+    "Sin": "sin.default",
+    "Cos": "cos.default",
+    "Floor": "floor.default",
+    "Ceil": "ceil.default",
+    "Sign": "sign.default",
+    "Softsign": "softsign.default",
+    "PRelu": "prelu.default",
+    "Add": "add.Tensor",
+    "Sub": "sub.Tensor",
+    "Mul": "mul.Tensor",
+    "Equal": "eq.Tensor",
+    "Greater": "gt.Tensor",
+    "Less": "lt.Tensor",
+    "Where": "where.self",
+}.items():
+
+    def _same(node: Node, target: str = _target) -> Any:
+        return node.call(target, *node.inputs)
+
+    imports(_operator)(_same)
+
+
+def _border(node: Node, value: Value, kernel: list[int], stride: list[int], dilation: list[int]) -> Padding:
+    """Returns the padding of a convolution or pool, given or automatic."""
+    mode = node.attribute("auto_pad", "NOTSET")
+    if mode == "NOTSET":
+        top, left, bottom, right = node.attribute("pads", [0, 0, 0, 0])
+        return (top, left, bottom, right)
+    if mode == "VALID":
+        return (0, 0, 0, 0)
+    before, after = [0, 0], [0, 0]
+    for axis in (0, 1):
+        size = value.shape[2 + axis]
+        count = -(-size // stride[axis])
+        total = max((count - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1 - size, 0)
+        small, large = total // 2, total - total // 2
+        before[axis], after[axis] = (small, large) if mode == "SAME_UPPER" else (large, small)
+    return (before[0], before[1], after[0], after[1])
+
+
+@imports("Conv")
+def conv(node: Node) -> Any:
+    """A convolution."""
+    weight, bias = node.input(1), node.input(2)
+    value = node.image()
+    if not isinstance(weight, torch.Tensor):
+        raise CaptureError("its weights depend on the graph's inputs")
+    stride, dilation = node.attribute("strides", [1, 1]), node.attribute("dilations", [1, 1])
+    padding = _border(node, value, list(weight.shape[2:]), stride, dilation)
+    groups = node.attribute("group", 1)
+    try:
+        return convolution(node.builder, value, weight, bias, tuple(stride), padding, tuple(dilation), groups)
+    except NotNative as reason:
+        raise CaptureError(str(reason)) from reason
+
+
+@imports("ConvTranspose")
+def conv_transpose(node: Node) -> Any:
+    """The adjoint of a convolution."""
+    node.image()
+    if node.attribute("auto_pad", "NOTSET") != "NOTSET" or node.attribute("output_shape") is not None:
+        raise CaptureError("automatic padding of a ConvTranspose is not read")
+    top, left, bottom, right = node.attribute("pads", [0, 0, 0, 0])
+    extra = node.attribute("output_padding", [0, 0])
+    extra = [extra[0] + top - bottom, extra[1] + left - right]
+    stride, dilation = node.attribute("strides", [1, 1]), node.attribute("dilations", [1, 1])
+    groups = node.attribute("group", 1)
+    inputs = (node.input(0), node.input(1), node.input(2))
+    return node.call("conv_transpose2d.input", *inputs, stride, [top, left], extra, groups, dilation)
+
+
+@imports("BatchNormalization")
+def batch_normalization(node: Node) -> Any:
+    """Batch norm by its running statistics."""
+    value, weight, bias, mean, variance = node.inputs[:5]
+    epsilon = node.attribute("epsilon", 1e-5)
+    return node.call("batch_norm.default", value, weight, bias, mean, variance, False, 0.1, epsilon, False)
+
+
+@imports("InstanceNormalization")
+def instance_normalization(node: Node) -> Any:
+    """Instance norm, in torch."""
+    value, weight, bias = node.inputs
+    epsilon = node.attribute("epsilon", 1e-5)
+    return node.call("instance_norm.default", value, weight, bias, None, None, True, 0.1, epsilon, False)
+
+
+@imports("LayerNormalization")
+def layer_normalization(node: Node) -> Any:
+    """Layer norm over the last dimensions."""
+    value, weight, bias = node.input(0), node.input(1), node.input(2)
+    shape = list(value.shape[node.attribute("axis", -1) % len(value.shape) :])
+    return node.call("layer_norm.default", value, shape, weight, bias, node.attribute("epsilon", 1e-5))
+
+
+@imports("Clip")
+def clip(node: Node) -> Any:
+    """clamp."""
+    low, high = node.numbers(1), node.numbers(2)
+    minimum = low[0] if low else node.attribute("min", -math.inf)
+    maximum = high[0] if high else node.attribute("max", math.inf)
+    return node.call("clamp.default", node.input(0), minimum, maximum)
+
+
+@imports("LeakyRelu")
+def leaky_relu(node: Node) -> Any:
+    """Leaky ReLU."""
+    return node.call("leaky_relu.default", node.input(0), node.attribute("alpha", 0.01))
+
+
+@imports("Elu")
+def elu(node: Node) -> Any:
+    """ELU."""
+    return node.call("elu.default", node.input(0), node.attribute("alpha", 1.0))
+
+
+@imports("Selu")
+def selu(node: Node) -> Any:
+    """SELU."""
+    alpha, gamma = node.attribute("alpha", 1.6732632), node.attribute("gamma", 1.0507010)
+    return node.call("elu.default", node.input(0), alpha, gamma)
+
+
+@imports("Gelu")
+def gelu(node: Node) -> Any:
+    """GELU."""
+    return node.call("gelu.default", node.input(0), approximate=node.attribute("approximate", "none"))
+
+
+@imports("HardSigmoid")
+def hard_sigmoid(node: Node) -> Any:
+    """clamp(alpha * x + beta, 0, 1); torch's own where alpha is 1/6."""
+    alpha, beta = node.attribute("alpha", 0.2), node.attribute("beta", 0.5)
+    if abs(alpha - 1 / 6) < 1e-6 and beta == 0.5:
+        return node.call("hardsigmoid.default", node.input(0))
+    scaled = node.call("add.Tensor", node.call("mul.Tensor", node.input(0), alpha), beta)
+    return node.call("clamp.default", scaled, 0.0, 1.0)
+
+
+@imports("Div")
+def divide(node: Node) -> Any:
+    """Division; that of integers truncates."""
+    left, right = node.inputs
+    if left.dtype.is_floating_point:
+        return node.call("div.Tensor", left, right)
+    return node.call("div.Tensor_mode", left, right, rounding_mode="trunc")
+
+
+@imports("Pow")
+def power(node: Node) -> Any:
+    """A power; a constant exponent becomes a number."""
+    exponent = node.input(1)
+    if isinstance(exponent, torch.Tensor) and exponent.numel() == 1:
+        return node.call("pow.Tensor_Scalar", node.input(0), exponent.item())
+    return node.call("pow.Tensor_Tensor", node.input(0), exponent)
+
+
+def _variadic(target: str) -> Importer:
+    def importer(node: Node) -> Any:
+        result = node.input(0)
+        for other in node.inputs[1:]:
+            result = node.call(target, result, other)
+        return result
+
+    return importer
+
+
+imports("Max")(_variadic("maximum.default"))
+imports("Min")(_variadic("minimum.default"))
+imports("Sum")(_variadic("add.Tensor"))
+
+
+@imports("MaxPool")
+def max_pool(node: Node) -> Any:
+    """The largest value of each window."""
+    if node.outputs > 1:
+        raise CaptureError("the indices of a MaxPool are not read")
+    value = node.image()
+    kernel = node.attribute("kernel_shape")
+    stride, dilation = node.attribute("strides", [1, 1]), node.attribute("dilations", [1, 1])
+    padding = _border(node, value, kernel, stride, dilation)
+    ceil_mode = bool(node.attribute("ceil_mode", 0))
+    try:
+        return aten_pooling.max_pool(node.builder, value, kernel, stride, padding, dilation, ceil_mode)
+    except NotNative as reason:
+        raise CaptureError(str(reason)) from reason
+
+
+@imports("AveragePool")
+def average_pool(node: Node) -> Any:
+    """The mean of each window."""
+    value = node.image()
+    kernel, stride = node.attribute("kernel_shape"), node.attribute("strides", [1, 1])
+    if node.attribute("dilations", [1, 1]) != [1, 1]:
+        raise CaptureError("dilated average pools are not read")
+    padding = _border(node, value, kernel, stride, [1, 1])
+    ceil_mode, counts = bool(node.attribute("ceil_mode", 0)), bool(node.attribute("count_include_pad", 0))
+    try:
+        return aten_pooling.average_pool(node.builder, value, kernel, stride, padding, ceil_mode, counts)
+    except NotNative as reason:
+        raise CaptureError(str(reason)) from reason
+
+
+@imports("GlobalAveragePool")
+def global_average_pool(node: Node) -> Any:
+    """The mean over all places."""
+    return node.call("mean.dim", node.input(0), list(range(2, len(node.input(0).shape))), True)
+
+
+@imports("GlobalMaxPool")
+def global_max_pool(node: Node) -> Any:
+    """The largest value over all places."""
+    return node.call("amax.default", node.input(0), list(range(2, len(node.input(0).shape))), True)
+
+
+def _reduction(target: str) -> Importer:
+    def importer(node: Node) -> Any:
+        axes = node.numbers(1, "axes") or list(range(len(node.input(0).shape)))
+        return node.call(target, node.input(0), axes, bool(node.attribute("keepdims", 1)))
+
+    return importer
+
+
+imports("ReduceMean")(_reduction("mean.dim"))
+imports("ReduceMax")(_reduction("amax.default"))
+imports("ReduceMin")(_reduction("amin.default"))
+imports("ReduceSum")(_reduction("sum.dim_IntList"))
+
+
+@imports("ReduceL2")
+def reduce_l2(node: Node) -> Any:
+    """The Euclidean norm."""
+    axes = node.numbers(1, "axes") or list(range(len(node.input(0).shape)))
+    keep = bool(node.attribute("keepdims", 1))
+    squares = node.call("mul.Tensor", node.input(0), node.input(0))
+    return node.call("sqrt.default", node.call("sum.dim_IntList", squares, axes, keep))
+
+
+def _softmax(name: str) -> Importer:
+    def importer(node: Node) -> Any:
+        value = node.input(0)
+        rank = len(value.shape)
+        axis = node.attribute("axis", -1 if node.version >= 13 else 1) % rank
+        if node.version >= 13 or axis == rank - 1:
+            return node.call(f"{name}.int", value, axis)
+        # Before version 13 all dimensions from the axis on were taken together.
+        flat = node.call("flatten.using_ints", value, axis, -1)
+        return node.call("reshape.default", node.call(f"{name}.int", flat, axis), list(value.shape))
+
+    return importer
+
+
+imports("Softmax")(_softmax("softmax"))
+imports("LogSoftmax")(_softmax("log_softmax"))
+
+
+@imports("Gemm")
+def gemm(node: Node) -> Any:
+    """alpha * A @ B + beta * C."""
+    left, right, bias = node.input(0), node.input(1), node.input(2)
+    if node.attribute("transA", 0):
+        left = node.call("t.default", left)
+    alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
+    if not isinstance(right, torch.Tensor):
+        right = node.call("t.default", right) if node.attribute("transB", 0) else right
+        product = node.call("mul.Tensor", node.call("matmul.default", left, right), alpha)
+        return product if bias is None else node.call("add.Tensor", product, bias, alpha=beta)
+    weight = (right if node.attribute("transB", 0) else right.t()) * alpha
+    if isinstance(bias, torch.Tensor) and bias.numel() in (1, weight.shape[0]):
+        return node.call("linear.default", left, weight, (bias.flatten() * beta).expand(weight.shape[0]))
+    product = node.call("linear.default", left, weight)
+    return product if bias is None else node.call("add.Tensor", product, bias, alpha=beta)
+
+
+@imports("MatMul")
+def matmul(node: Node) -> Any:
+    """A product of matrices."""
+    left, right = node.inputs
+    if isinstance(right, torch.Tensor) and right.dim() == 2:
+        return node.call("linear.default", left, right.t())
+    return node.call("matmul.default", left, right)
