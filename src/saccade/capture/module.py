@@ -50,7 +50,13 @@ def capture_module(model: torch.nn.Module, arguments: tuple[Any, ...], keywords:
     return graph_of(_export(model, arguments, keywords), arguments, keywords)
 
 
-def _check(model: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> None:
+def check_module(model: torch.nn.Module) -> None:
+    """Raises unless the model can be captured: in evaluation mode, on the CPU.
+
+    Raises:
+        TrainingModeError: when it is in training mode.
+        UnsupportedDeviceError: when a parameter or buffer is not on the CPU.
+    """
     if model.training:
         raise TrainingModeError(
             f"{type(model).__name__} is in training mode, where its output depends on the batch; "
@@ -62,6 +68,10 @@ def _check(model: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[st
                 f"{name!r} of {type(model).__name__} is on {tensor.device}, but the engine runs on the CPU; "
                 "call model.cpu() first"
             )
+
+
+def _check(model: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> None:
+    check_module(model)
     for leaf in pytree.tree_leaves((arguments, keywords)):
         if isinstance(leaf, torch.Tensor) and leaf.device.type != "cpu":
             raise UnsupportedDeviceError(

@@ -138,3 +138,14 @@ def _read_node(
     results = results if isinstance(results, list | tuple) else [results]
     for name, result in zip(proto.output, results, strict=False):
         values[name] = result
+
+
+def onnx_input_names(path: str | os.PathLike[str]) -> list[str]:
+    """Returns the names of the inputs that a caller has to give, in the file's order.
+
+    Raises:
+        ModelError: when the file is missing or not an ONNX model.
+    """
+    graph = _load(path).graph
+    constants = {initializer.name for initializer in graph.initializer}
+    return [description.name for description in graph.input if description.name not in constants]

@@ -1,0 +1,15 @@
+"""Graph -> Plan: fold, fuse, lay out buffers."""
+
+from saccade.graph import Graph
+from saccade.plan.fusion import fuse
+from saccade.plan.layout import lay_out
+from saccade.plan.step import Placement, Plan, Step
+
+__all__ = ["Placement", "Plan", "Step", "make_plan"]
+
+
+def make_plan(graph: Graph) -> Plan:
+    """Returns the graph fused into steps and laid out in memory."""
+    steps = fuse(graph)
+    placements, views = lay_out(graph, steps)
+    return Plan(graph, tuple(steps), placements, views)

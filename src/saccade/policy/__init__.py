@@ -1,0 +1,5 @@
+"""What counts as a change."""
+
+from saccade.policy.policy import Exact, Policy, policies, resolve_policy
+
+__all__ = ["Exact", "Policy", "policies", "resolve_policy"]

@@ -1,0 +1,20 @@
+"""Programs and sessions: a planned network, and each stream's memory."""
+
+from saccade.runtime.information import native_information, self_test
+from saccade.runtime.program import Program
+from saccade.runtime.report import OperatorReport, Report
+from saccade.runtime.session import FrameCost, Session
+from saccade.runtime.stream import Stream, compile_program, incremental
+
+__all__ = [
+    "FrameCost",
+    "OperatorReport",
+    "Program",
+    "Report",
+    "Session",
+    "Stream",
+    "compile_program",
+    "incremental",
+    "native_information",
+    "self_test",
+]

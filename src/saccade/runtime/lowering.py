@@ -1,0 +1,279 @@
+"""A plan's steps as calls of the native engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from saccade.errors import CaptureError
+from saccade.graph import (
+    Activation,
+    AdaptiveAveragePool,
+    AveragePool,
+    Binary,
+    ChannelAffine,
+    ChannelGather,
+    Concatenate,
+    Constant,
+    Convolution,
+    LayerNormalization,
+    Linear,
+    MaxPool,
+    Operator,
+    Pad,
+    Softmax,
+    TransposedConvolution,
+    Upsample,
+)
+from saccade.plan import Step
+
+if TYPE_CHECKING:
+    from saccade.runtime.program import Program
+
+Function = tuple[str, float, float]
+
+
+def lower(program: Program, step: Step) -> Iterator[Step]:
+    """Adds the step to the program's native part; yields a step for each native operator added."""
+    if step.output in program.plan.views:
+        numbers = program.tensor_numbers
+        program.native.add_join(step.name, [numbers[step.inputs[0]]], numbers[step.output])
+        yield step
+        return
+    if isinstance(step.operator, Concatenate):
+        yield from _concatenate(program, step)
+        return
+    for kind in type(step.operator).__mro__:
+        if kind in _LOWERINGS:
+            _LOWERINGS[kind](program, step, step.operator)
+            yield step
+            return
+    raise CaptureError(f"operator {step.name!r} of kind {step.operator.kind!r} has no native form")
+
+
+def _number(program: Program, name: str) -> int:
+    return program.tensor_numbers[name]
+
+
+def _function(activation: Activation | None) -> Function:
+    if activation is None:
+        return "identity", 0.0, 0.0
+    first, second = (*activation.parameters, 0.0, 0.0)[:2]
+    return activation.function, first, second
+
+
+def _array(tensor: Any) -> Any:
+    return None if tensor is None else np.ascontiguousarray(tensor.detach().numpy(), dtype=np.float32)
+
+
+def _concatenate(program: Program, step: Step) -> Iterator[Step]:
+    """Copies the parts that lie elsewhere, then joins the change maps."""
+    placements = program.plan.placements
+    parts: list[int] = []
+    offset = 0
+    for position, name in enumerate(step.inputs):
+        channels = program.graph.tensors[name].shape[1]
+        if _lies_in(placements, name, step.output, offset) and name not in step.inputs[:position]:
+            parts.append(_number(program, name))
+        else:
+            shape = list(program.graph.tensors[step.output].shape)
+            shape[1] = channels
+            part = program.native.add_tensor(shape, [0, 0, 0, 0], _number(program, step.output), offset)
+            copy = f"{step.name}.copy{position}"
+            program.native.add_channel_gather(copy, _number(program, name), part, list(range(channels)))
+            gather = ChannelGather(copy, (name,), (step.output,), tuple(range(channels)))
+            yield replace(step, operator=gather, inputs=(name,), fused=())
+            parts.append(part)
+        offset += channels
+    program.native.add_join(step.name, parts, _number(program, step.output))
+    yield step
+
+
+def _lies_in(placements: Any, name: str, target: str, offset: int) -> bool:
+    def root(tensor: str) -> tuple[str, int]:
+        total = 0
+        while placements[tensor].parent is not None:
+            total += placements[tensor].channel_offset
+            tensor = placements[tensor].parent
+        return tensor, total
+
+    (name_root, name_offset), (target_root, target_offset) = root(name), root(target)
+    return name != target and name_root == target_root and name_offset == target_offset + offset
+
+
+def _convolution(program: Program, step: Step, operator: Convolution) -> None:
+    program.native.add_convolution(
+        step.name,
+        _number(program, step.inputs[0]),
+        _number(program, step.output),
+        -1 if step.residual is None else _number(program, step.residual),
+        _array(operator.weight),
+        _array(operator.bias),
+        list(operator.stride),
+        list(operator.padding[:2]),
+        list(operator.dilation),
+        operator.groups,
+        *_function(step.activation),
+        False,
+    )
+
+
+def _transposed_convolution(program: Program, step: Step, operator: TransposedConvolution) -> None:
+    program.native.add_convolution(
+        step.name,
+        _number(program, step.inputs[0]),
+        _number(program, step.output),
+        -1,
+        _array(operator.weight),
+        _array(operator.bias),
+        list(operator.stride),
+        list(operator.padding),
+        list(operator.dilation),
+        operator.groups,
+        *_function(step.activation),
+        True,
+    )
+
+
+def _linear(program: Program, step: Step, operator: Linear) -> None:
+    program.native.add_flat_linear(
+        step.name,
+        _number(program, step.inputs[0]),
+        _number(program, step.output),
+        _array(operator.weight),
+        _array(operator.bias),
+        *_function(step.activation),
+    )
+
+
+def _elementwise(program: Program, step: Step, combine: str, scale: Any, shift: Any, function: Function) -> None:
+    second = _number(program, step.inputs[1]) if len(step.inputs) > 1 else -1
+    program.native.add_elementwise(
+        step.name,
+        _number(program, step.inputs[0]),
+        second,
+        _number(program, step.output),
+        combine,
+        _array(scale),
+        _array(shift),
+        *function,
+    )
+
+
+def _affine(program: Program, step: Step, operator: ChannelAffine) -> None:
+    _elementwise(program, step, "add", operator.scale, operator.shift, _function(step.activation))
+
+
+def _activation(program: Program, step: Step, operator: Activation) -> None:
+    _elementwise(program, step, "add", None, None, _function(operator))
+
+
+def _binary(program: Program, step: Step, operator: Binary) -> None:
+    _elementwise(program, step, operator.function, None, None, _function(step.activation))
+
+
+def _constant(program: Program, step: Step, operator: Constant) -> None:
+    program.native.add_constant(step.name, _number(program, step.output), _array(operator.value))
+
+
+def _channel_gather(program: Program, step: Step, operator: ChannelGather) -> None:
+    program.native.add_channel_gather(
+        step.name, _number(program, step.inputs[0]), _number(program, step.output), list(operator.indices)
+    )
+
+
+def _pad(program: Program, step: Step, operator: Pad) -> None:
+    program.native.add_pad(
+        step.name,
+        _number(program, step.inputs[0]),
+        _number(program, step.output),
+        operator.padding[0],
+        operator.padding[1],
+        operator.channels[0],
+        operator.value,
+    )
+
+
+def _max_pool(program: Program, step: Step, operator: MaxPool) -> None:
+    _pool(program, step, True, operator, operator.dilation, True, 0)
+
+
+def _average_pool(program: Program, step: Step, operator: AveragePool) -> None:
+    _pool(program, step, False, operator, (1, 1), operator.count_include_pad, operator.divisor or 0)
+
+
+def _pool(
+    program: Program,
+    step: Step,
+    largest: bool,
+    operator: MaxPool | AveragePool,
+    dilation: tuple[int, int],
+    count_include_pad: bool,
+    divisor: int,
+) -> None:
+    program.native.add_pool(
+        step.name,
+        _number(program, step.inputs[0]),
+        _number(program, step.output),
+        largest,
+        list(operator.kernel),
+        list(operator.stride),
+        list(operator.padding),
+        list(dilation),
+        count_include_pad,
+        divisor,
+    )
+
+
+def _adaptive_average_pool(program: Program, step: Step, operator: AdaptiveAveragePool) -> None:
+    program.native.add_adaptive_average_pool(step.name, _number(program, step.inputs[0]), _number(program, step.output))
+
+
+def _upsample(program: Program, step: Step, operator: Upsample) -> None:
+    program.native.add_upsample(
+        step.name,
+        _number(program, step.inputs[0]),
+        _number(program, step.output),
+        operator.mode == "bilinear",
+        operator.align_corners,
+        *(operator.scale or (0.0, 0.0)),
+    )
+
+
+def _softmax(program: Program, step: Step, operator: Softmax) -> None:
+    program.native.add_softmax(
+        step.name, _number(program, step.inputs[0]), _number(program, step.output), operator.logarithm
+    )
+
+
+def _layer_normalization(program: Program, step: Step, operator: LayerNormalization) -> None:
+    program.native.add_layer_normalization(
+        step.name,
+        _number(program, step.inputs[0]),
+        _number(program, step.output),
+        _array(operator.weight),
+        _array(operator.bias),
+        operator.epsilon,
+    )
+
+
+_LOWERINGS: dict[type[Operator], Callable[[Any, Step, Any], None]] = {
+    Activation: _activation,
+    AdaptiveAveragePool: _adaptive_average_pool,
+    AveragePool: _average_pool,
+    Binary: _binary,
+    ChannelAffine: _affine,
+    ChannelGather: _channel_gather,
+    Constant: _constant,
+    Convolution: _convolution,
+    LayerNormalization: _layer_normalization,
+    Linear: _linear,
+    MaxPool: _max_pool,
+    Pad: _pad,
+    Softmax: _softmax,
+    TransposedConvolution: _transposed_convolution,
+    Upsample: _upsample,
+}

@@ -1,0 +1,16 @@
+from typing import Any
+
+compiler: str
+
+def instruction_sets() -> list[str]: ...
+
+class Session:
+    bytes: int
+    counters: list[tuple[int, int, float]]
+    def __getattr__(self, name: str) -> Any: ...
+
+class Program:
+    instruction_set: str
+    macs: list[int]
+    def __init__(self, instruction_set: str = "") -> None: ...
+    def __getattr__(self, name: str) -> Any: ...

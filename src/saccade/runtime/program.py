@@ -1,0 +1,100 @@
+"""A planned network with packed weights, shared by all its sessions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from saccade.graph import Fallback, Graph
+from saccade.plan import Plan, Step, make_plan
+from saccade.policy import Policy, resolve_policy
+from saccade.runtime import native
+from saccade.runtime.lowering import lower
+from saccade.runtime.session import Session
+from saccade.runtime.threads import thread_count
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Steps that run without a return to Python: native steps [first, last), or one fallback."""
+
+    first: int
+    last: int
+    fallback: Fallback | None = None
+
+
+class Program:
+    """A planned network with packed weights for one frame size; make a session for each stream.
+
+    Args:
+        graph: the captured network.
+        policy: what counts as a change, a name or a Policy.
+        threads: threads a session uses; None chooses by the machine.
+        instruction_set: "avx512", "avx2" or "baseline"; "" chooses the best that this processor runs.
+    """
+
+    def __init__(
+        self, graph: Graph, policy: str | Policy = "exact", threads: int | None = None, instruction_set: str = ""
+    ) -> None:
+        self.graph = graph
+        self.policy = resolve_policy(policy)
+        self.threads = thread_count(threads)
+        self.plan: Plan = make_plan(graph)
+        self.native = native.Program(instruction_set)
+        self.tensor_numbers = self._add_tensors()
+        self.native_steps: list[Step] = []
+        self.segments = tuple(self._build())
+
+    @property
+    def instruction_set(self) -> str:
+        """The instruction set that the kernels use."""
+        return str(self.native.instruction_set)
+
+    def session(self, *, poison: bool = False) -> Session:
+        """Returns a new stream's memory.
+
+        Args:
+            poison: fill fresh memory with NaN, which tests use to find reads of what was never written.
+        """
+        return Session(self, poison=poison)
+
+    def _add_tensors(self) -> dict[str, int]:
+        numbers: dict[str, int] = {}
+        for name, placement in self.plan.placements.items():
+            parent = -1 if placement.parent is None else numbers[placement.parent]
+            shape = list(self.graph.tensors[name].shape)
+            numbers[name] = self.native.add_tensor(shape, list(placement.border), parent, placement.channel_offset)
+        return numbers
+
+    def _build(self) -> Sequence[Segment]:
+        segments: list[Segment] = []
+        for is_native, group in itertools.groupby(self.plan.steps, key=lambda step: isinstance(step, Step)):
+            if not is_native:
+                segments.extend(Segment(0, 0, step) for step in group if isinstance(step, Fallback))
+                continue
+            first = len(self.native_steps)
+            for step in group:
+                assert isinstance(step, Step)
+                self._add_step(step)
+            segments.append(Segment(first, len(self.native_steps)))
+        return segments
+
+    def _add_step(self, step: Step) -> None:
+        for lowered in lower(self, step):
+            self.native_steps.append(lowered)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"graph": self.graph, "policy": self.policy, "threads": self.threads, "set": self.instruction_set}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        usable = native.instruction_sets()
+        self.__init__(  # type: ignore[misc]
+            state["graph"], state["policy"], state["threads"], state["set"] if state["set"] in usable else ""
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Program:
+        """Programs never change, so a copy is the program itself."""
+        return self
+

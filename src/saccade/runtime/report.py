@@ -1,0 +1,123 @@
+"""What a stream did: active share, multiply-adds, time and fallbacks, operator by operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from saccade.runtime.program import Program
+
+
+@dataclass
+class FallbackCounter:
+    """Calls and seconds of one fallback."""
+
+    calls: int = 0
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Counts one call."""
+        self.calls += 1
+        self.seconds += seconds
+
+
+@dataclass(frozen=True)
+class OperatorReport:
+    """One operator since the last reset.
+
+    Attributes:
+        name: of the operator, or of the module that it came from.
+        kind: such as "convolution"; "fallback" runs in torch.
+        active_share: mean share of its places that were recomputed, 0..1.
+        macs_done: multiply-adds executed.
+        macs_dense: multiply-adds of as many dense passes.
+        seconds: time spent.
+        fused: operators computed as a part of it.
+        reason: why a fallback is not native.
+    """
+
+    name: str
+    kind: str
+    active_share: float
+    macs_done: int
+    macs_dense: int
+    seconds: float
+    fused: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a stream did since the last reset. Prints as a table.
+
+    Attributes:
+        frames: frames taken.
+        macs_done: multiply-adds executed.
+        macs_dense: multiply-adds of as many dense passes.
+        seconds: time spent in calls.
+        memory_bytes: the session's memory.
+        operators: one row each, in the order they run.
+    """
+
+    frames: int
+    macs_done: int
+    macs_dense: int
+    seconds: float
+    memory_bytes: int
+    operators: tuple[OperatorReport, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain dictionaries, lists and numbers."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        width = max([len("operator"), *(min(len(row.name), 44) for row in self.operators)])
+        lines = [f"{'operator':{width}}  {'kind':22} {'active':>7} {'MMACs done':>11} {'of dense':>9} {'ms/frame':>9}"]
+        frames = max(self.frames, 1)
+        for row in self.operators:
+            share = f"{row.macs_done / row.macs_dense:9.1%}" if row.macs_dense else " " * 9
+            lines.append(
+                f"{row.name[-width:]:{width}}  {row.kind:22} {row.active_share:7.1%} {row.macs_done / 1e6:11.1f} {share}"
+                f" {row.seconds / frames * 1e3:9.3f}"
+                + (f"  {row.reason}" if row.reason else "")
+            )
+        lines.append(self.summary())
+        return "\n".join(lines)
+
+    def summary(self) -> str:
+        """Returns the totals in one line."""
+        share = self.macs_done / self.macs_dense if self.macs_dense else 0.0
+        frames = max(self.frames, 1)
+        return (
+            f"{self.frames} frames, {self.macs_done / 1e6:.1f} of {self.macs_dense / 1e6:.1f} million multiply-adds "
+            f"({share:.1%}), {self.seconds / frames * 1e3:.2f} ms a frame, {self.memory_bytes / 2**20:.1f} MiB"
+        )
+
+
+def make_report(
+    program: Program,
+    counters: Sequence[tuple[int, int, float]],
+    fallbacks: dict[str, FallbackCounter],
+    frames: int,
+    seconds: float,
+    memory_bytes: int,
+) -> Report:
+    """Returns the report of a session's counters."""
+    rows = []
+    for step, macs, (done, nanoseconds, active) in zip(
+        program.native_steps, program.native.macs, counters, strict=True
+    ):
+        share = active / frames if frames else 0.0
+        rows.append(
+            OperatorReport(step.name, step.operator.kind, share, done, macs * frames, nanoseconds / 1e9, step.fused)
+        )
+    for operator in program.graph.fallbacks():
+        counter = fallbacks[operator.name]
+        share = counter.calls / frames if frames else 0.0
+        name = f"{operator.name} ({operator.target})"
+        rows.append(OperatorReport(name, "fallback", share, 0, 0, counter.seconds, (), operator.reason))
+    done = sum(row.macs_done for row in rows)
+    dense = sum(row.macs_dense for row in rows)
+    return Report(frames, done, dense, seconds, memory_bytes, tuple(rows))

@@ -1,0 +1,324 @@
+"""One stream's memory: every layer's last output, and what of it the next frame changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from saccade.errors import FrameError
+from saccade.graph import Fallback, Reference
+from saccade.kernels.reference import fetch, run_fallback
+from saccade.runtime.activity import activity_maps
+from saccade.runtime.report import FallbackCounter, Report, make_report
+
+if TYPE_CHECKING:
+    from saccade.runtime.program import Program
+
+
+@dataclass(frozen=True)
+class FrameCost:
+    """What the last frame took.
+
+    Attributes:
+        macs_done: multiply-adds executed.
+        macs_dense: multiply-adds of a dense pass.
+        milliseconds: wall-clock time of the call.
+        input_share: share of the first input's places that changed, 0..1.
+    """
+
+    macs_done: int
+    macs_dense: int
+    milliseconds: float
+    input_share: float
+
+
+class Session:
+    """One stream's memory. Made by ``Program.session()``; used by one thread at a time."""
+
+    def __init__(self, program: Program, *, poison: bool = False, memory: Any = None) -> None:
+        self.program = program
+        self._native = program.native.session(program.threads, poison) if memory is None else memory
+        self._dense_native: Any = None
+        self._values: dict[str, torch.Tensor] = {}
+        self._changed: dict[str, bool] = {}
+        self._references: dict[str, torch.Tensor] = {}
+        self._fallbacks = {operator.name: FallbackCounter() for operator in program.graph.fallbacks()}
+        self._started = False
+        self._frames = 0
+        self._seconds = 0.0
+        self._last_seconds = 0.0
+        self._last_macs = 0
+        self._macs_dense = sum(program.native.macs)
+        self._input_names = program.graph.inputs
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Takes the next frame.
+
+        Args:
+            arguments: what the model takes; tensors of the shapes that the program was compiled for.
+            keywords: likewise.
+
+        Returns:
+            What the model returns, in the same structure.
+
+        Raises:
+            FrameError: when a tensor's shape or device does not fit.
+        """
+        began = time.perf_counter()
+        frames = self._flatten(arguments, keywords)
+        outputs = self._advance(frames)
+        self._last_seconds = time.perf_counter() - began
+        self._seconds += self._last_seconds
+        self._frames += 1
+        return outputs
+
+    def dense(self, *arguments: Any, **keywords: Any) -> Any:
+        """Runs the same engine densely on a frame, without touching the memory of the stream."""
+        frames = self._flatten(arguments, keywords)
+        if self._dense_native is None:
+            self._dense_native = self.program.native.session(self.program.threads, False)
+        self._dense_native.reset()
+        fresh = Session(self.program, memory=self._dense_native)
+        return fresh._advance(frames, take_all=True)
+
+    def reset(self) -> None:
+        """Forgets all frames and counts; the next frame is computed densely."""
+        self._native.reset()
+        self._values.clear()
+        self._references.clear()
+        self._started = False
+        self._frames = 0
+        self._seconds = 0.0
+        self._last_macs = 0
+        self._fallbacks = {name: FallbackCounter() for name in self._fallbacks}
+
+    def report(self) -> Report:
+        """Returns what was done since the last reset."""
+        return make_report(
+            self.program, self._native.counters, self._fallbacks, self._frames, self._seconds, self.memory_bytes
+        )
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of activations, references and change maps."""
+        held = sum(tensor.nbytes for tensor in (*self._values.values(), *self._references.values()))
+        return int(self._native.bytes) + held
+
+    @property
+    def last_frame(self) -> FrameCost:
+        """What the last frame took."""
+        total = sum(row[0] for row in self._native.counters)
+        done, self._last_macs = total - self._last_macs, total
+        share = float(self.change_maps()[self._input_names[0]].float().mean()) if self._started else 0.0
+        return FrameCost(done, self._macs_dense, self._last_seconds * 1e3, share)
+
+    def change_maps(self) -> dict[str, torch.Tensor]:
+        """Returns the last frame's change maps, (N, H, W) and boolean, of the inputs and of every operator by name."""
+        maps = {name: self._map(name) for name in self._input_names}
+        for step in self.program.native_steps:
+            maps[step.name] = self._map(step.output)
+        for operator in self.program.graph.fallbacks():
+            maps[operator.name] = self._map(operator.outputs[0])
+        return maps
+
+    def run_with_activity(self, frame: torch.Tensor, share: float, seed: int = 0) -> None:
+        """Runs one frame with the same share of places active in every operator, for benchmarks.
+
+        Args:
+            frame: as the model takes it.
+            share: 0..1; the active places are seeded blobs, at least one place where the share is above 0.
+            seed: of the blobs.
+        """
+        for (height, width), mask in activity_maps(self.program, share, seed).items():
+            self._native.force(height, width, mask.data_ptr())
+        try:
+            self._advance(self._flatten((frame,), {}), forced=activity_maps(self.program, share, seed))
+        finally:
+            self._native.stop_forcing()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Session:
+        """Returns a session that goes on from the same frame and shares the program."""
+        copy = Session(self.program, memory=self._native.clone())
+        copy._values = {name: value.clone() for name, value in self._values.items()}
+        copy._changed = dict(self._changed)
+        copy._references = {name: value.clone() for name, value in self._references.items()}
+        copy._started = self._started
+        return copy
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"program": self.program}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A session that was pickled starts afresh: its memory stays behind."""
+        self.__init__(state["program"])  # type: ignore[misc]
+
+    def _flatten(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Sequence[torch.Tensor]:
+        if len(arguments) == 1 and not keywords and isinstance(arguments[0], torch.Tensor):
+            frames: Sequence[Any] = arguments
+        else:
+            leaves = torch.utils._pytree.tree_leaves((arguments, keywords))
+            frames = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        if len(frames) != len(self._input_names):
+            raise FrameError(f"{len(frames)} tensors were given; the program takes {len(self._input_names)}")
+        return [self._check(name, frame) for name, frame in zip(self._input_names, frames, strict=True)]
+
+    def _check(self, name: str, frame: torch.Tensor) -> torch.Tensor:
+        expected = self.program.graph.tensors[name]
+        if frame.shape != expected.shape:
+            raise FrameError(
+                f"a frame of shape {tuple(frame.shape)} was given; this program was compiled for {expected.shape}: "
+                "compile another, or use saccade.incremental, which adapts"
+            )
+        if frame.device.type != "cpu":
+            raise FrameError(f"a frame on {frame.device} was given; expected one on the CPU: call frame.cpu()")
+        if frame.dtype != expected.dtype:
+            frame = frame.to(expected.dtype)
+        return frame.detach().contiguous()
+
+    def _advance(
+        self, frames: Sequence[torch.Tensor], *, take_all: bool = False, forced: dict[Any, torch.Tensor] | None = None
+    ) -> Any:
+        with torch.no_grad():
+            any_change = False
+            for name, frame in zip(self._input_names, frames, strict=True):
+                any_change |= self._take_input(name, frame, take_all, forced)
+            if any_change or not self._started:
+                self._run()
+                self._started = True
+            else:
+                self._settle()
+            return self._outputs()
+
+    def _take_input(self, name: str, frame: torch.Tensor, take_all: bool, forced: Any) -> bool:
+        number = self.program.tensor_numbers.get(name)
+        if number is None:
+            return self._hold(name, frame.clone())
+        mask = None
+        if forced is not None:
+            mask = forced[tuple(frame.shape[2:])]
+        elif not take_all:
+            mask = self._policy_mask(name, frame)
+        load = self._native.load_uint8 if frame.dtype == torch.uint8 else self._native.load_float32
+        changed = bool(load(number, frame.data_ptr(), 0 if mask is None else mask.data_ptr()))
+        self._changed[name] = changed
+        if changed:
+            self._values.pop(name, None)
+        return changed
+
+    def _policy_mask(self, name: str, frame: torch.Tensor) -> torch.Tensor | None:
+        policy = self.program.policy
+        if policy.exact:
+            return None
+        reference = self._references.get(name)
+        if reference is None:
+            self._references[name] = frame.clone()
+            return None
+        changes = policy.changes(frame, reference)
+        if changes is None:
+            changes = (frame != reference).any(1)
+        mask = changes.to(torch.uint8).contiguous()
+        reference.copy_(torch.where(changes[:, None], frame, reference))
+        return mask
+
+    def _hold(self, name: str, value: torch.Tensor) -> bool:
+        """Keeps a value that only torch reads; returns whether it differs from the last one."""
+        held = self._values.get(name)
+        changed = held is None or held.shape != value.shape or not _same_bits(held, value)
+        self._changed[name] = changed
+        if changed:
+            self._values[name] = value
+        return changed
+
+    def _run(self) -> None:
+        for segment in self.program.segments:
+            if segment.fallback is not None:
+                self._run_fallback(segment.fallback)
+                continue
+            self._native.run(segment.first, segment.last)
+            for step in self.program.native_steps[segment.first : segment.last]:
+                if step.output in self._values and self._native.changed(self.program.tensor_numbers[step.output]):
+                    del self._values[step.output]
+
+    def _settle(self) -> None:
+        """Marks that nothing changed, so that change maps tell the truth."""
+        self._native.run(0, len(self.program.native_steps)) if not self.program.graph.fallbacks() else self._run()
+
+    def _run_fallback(self, operator: Fallback) -> None:
+        ready = all(name in self._values or self._number(name) is not None for name in operator.outputs)
+        if ready and self._started and not any(self._input_changed(name) for name in operator.inputs):
+            for name in operator.outputs:
+                self._changed[name] = False
+                if (number := self._number(name)) is not None:
+                    self._native.load_float32(number, self._values[name].data_ptr())
+            return
+        began = time.perf_counter()
+        results = run_fallback(operator, {name: self._value(name) for name in operator.inputs})
+        for name, result in zip(operator.outputs, results, strict=True):
+            if not isinstance(result, torch.Tensor):
+                continue
+            result = result.detach().contiguous()
+            self._hold(name, result.clone() if result.data_ptr() in self._pointers(operator) else result)
+            if (number := self._number(name)) is not None:
+                self._changed[name] = bool(self._native.load_float32(number, self._values[name].data_ptr()))
+        self._fallbacks[operator.name].add(time.perf_counter() - began)
+
+    def _pointers(self, operator: Fallback) -> set[int]:
+        return {self._values[name].data_ptr() for name in operator.inputs if name in self._values}
+
+    def _number(self, name: str) -> int | None:
+        return self.program.tensor_numbers.get(name)
+
+    def _input_changed(self, name: str) -> bool:
+        if name in self._changed:
+            return self._changed[name]
+        number = self._number(name)
+        return number is None or bool(self._native.changed(number))
+
+    def _value(self, name: str) -> torch.Tensor:
+        """Returns a tensor as torch holds it, read from the engine when need be; not to be changed."""
+        if name not in self._values:
+            tensor = self.program.graph.tensors[name]
+            value = torch.empty(tensor.shape)
+            self._native.read(self.program.tensor_numbers[name], value.data_ptr())
+            self._values[name] = value if tensor.dtype == torch.float32 else value.to(tensor.dtype)
+        return self._values[name]
+
+    def _outputs(self) -> Any:
+        graph = self.program.graph
+        leaves = []
+        for leaf in graph.outputs:
+            if not isinstance(leaf, Reference):
+                leaves.append(leaf)
+                continue
+            number = self._number(leaf.tensor)
+            tensor = graph.tensors[leaf.tensor]
+            if number is not None and tensor.dtype == torch.float32 and leaf.tensor not in self._values:
+                fresh = torch.empty(tensor.shape)
+                self._native.read(number, fresh.data_ptr())
+                leaves.append(fresh if leaf.layout is None else leaf.layout.apply(fresh))
+            else:
+                leaves.append(fetch(leaf, {leaf.tensor: self._value(leaf.tensor)}).clone())
+        return torch.utils._pytree.tree_unflatten(leaves, graph.output_tree)
+
+    def _map(self, name: str) -> torch.Tensor:
+        number = self._number(name)
+        shape = self.program.graph.tensors[name].shape
+        if number is None:
+            changed = self._started and self._changed.get(name, False)
+            return torch.full((shape[0] if shape else 1, 1, 1), changed)
+        target = torch.empty((shape[0], *shape[2:]), dtype=torch.uint8)
+        self._native.read_map(number, target.data_ptr())
+        return target.bool()
+
+
+def _same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Whether two tensors of one shape agree bit for bit, NaN included."""
+    if left.dtype != right.dtype:
+        return False
+    if left.is_floating_point():
+        return bool(((left == right) | (left.isnan() & right.isnan())).all())
+    return bool(torch.equal(left, right))

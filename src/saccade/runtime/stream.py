@@ -1,0 +1,219 @@
+"""A model that watches one stream: plans itself for the frames it is given, and again when their size changes."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from saccade.capture import capture_module, capture_onnx
+from saccade.capture.module import check_module
+from saccade.capture.onnx_file import onnx_input_names
+from saccade.errors import FrameError, ModelError
+from saccade.graph import Graph
+from saccade.policy import Policy, resolve_policy
+from saccade.runtime.program import Program
+from saccade.runtime.report import Report
+from saccade.runtime.session import FrameCost, Session
+from saccade.runtime.threads import thread_count
+
+Model = torch.nn.Module | str | os.PathLike[str]
+Signature = tuple[Any, ...]
+
+
+def compile_program(
+    model: Model,
+    example_inputs: Any,
+    policy: str | Policy = "exact",
+    threads: int | None = None,
+    instruction_set: str = "",
+) -> Program:
+    """Plans a trained network and packs its weights, for as many streams as wanted.
+
+    Args:
+        model: a torch module in evaluation mode on the CPU, or the path of an ONNX file. It is not changed.
+        example_inputs: a tensor (N, C, H, W), or a tuple of the model's arguments; only shapes and types matter.
+        policy: what counts as a change, a name or a Policy.
+        threads: threads a session uses; None chooses by the machine.
+        instruction_set: "avx512", "avx2" or "baseline"; "" chooses the best that this processor runs.
+
+    Returns:
+        A program; ``program.session()`` gives each stream its memory.
+
+    Raises:
+        ModelError: when the model is in training mode, not on the CPU, or cannot be captured.
+    """
+    arguments = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
+    return Program(_capture(model, arguments, {}), policy, threads, instruction_set)
+
+
+def incremental(model: Model, policy: str | Policy = "exact", threads: int | None = None) -> Stream:
+    """Converts a trained network into one that recomputes only what changed since the last frame.
+
+    Args:
+        model: a torch module in evaluation mode on the CPU, or the path of an ONNX file. It is not changed.
+        policy: what counts as a change, a name or a Policy; "exact" gives a dense pass's outputs bit for bit.
+        threads: threads to use; None chooses by the machine.
+
+    Returns:
+        A stream: call it with what the model takes, frame after frame; it returns what the model returns.
+
+    Raises:
+        ModelError: when the model is in training mode, not on the CPU, or no such file exists.
+        PolicyError: when the policy is not known.
+    """
+    return Stream(model, policy, threads)
+
+
+class Stream:
+    """A model and the memory of one stream; see ``incremental``."""
+
+    def __init__(self, model: Model, policy: str | Policy = "exact", threads: int | None = None) -> None:
+        _check_model(model)
+        self.model = model
+        self.policy = resolve_policy(policy)
+        self.threads = thread_count(threads)
+        self._programs: dict[Signature, Program] = {}
+        self._signature: Signature | None = None
+        self._session: Session | None = None
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Takes the next frame and returns what the model returns for it.
+
+        A change of shape or type in mid-stream plans anew and starts from a dense frame.
+
+        Raises:
+            FrameError: when a frame does not fit the model.
+            CaptureError: when the model cannot be captured for such frames.
+        """
+        session = self._session
+        if session is None or self._signature != _signature(arguments, keywords):
+            session = self._switch(arguments, keywords)
+        return session(*arguments, **keywords)
+
+    def dense(self, *arguments: Any, **keywords: Any) -> Any:
+        """Runs the same engine densely on a frame, without touching the stream's memory."""
+        if self._session is not None and self._signature == _signature(arguments, keywords):
+            return self._session.dense(*arguments, **keywords)
+        return self._program(arguments, keywords).session()(*arguments, **keywords)
+
+    def reset(self) -> None:
+        """Forgets all frames and counts."""
+        if self._session is not None:
+            self._session.reset()
+
+    def report(self) -> Report:
+        """Returns what was done since the last reset, or since the frames' shape last changed."""
+        if self._session is None:
+            return Report(0, 0, 0, 0.0, 0, ())
+        return self._session.report()
+
+    def change_maps(self) -> dict[str, torch.Tensor]:
+        """Returns the last frame's change maps, (N, H, W) and boolean, of the inputs and of every operator by name."""
+        return {} if self._session is None else self._session.change_maps()
+
+    @property
+    def last_frame(self) -> FrameCost:
+        """What the last frame took."""
+        return FrameCost(0, 0, 0.0, 0.0) if self._session is None else self._session.last_frame
+
+    @property
+    def program(self) -> Program | None:
+        """The program in use; None before the first frame."""
+        return None if self._session is None else self._session.program
+
+    def run_with_activity(self, frame: torch.Tensor, share: float, seed: int = 0) -> None:
+        """Runs a frame with the same share of places active in every operator; see ``Session.run_with_activity``."""
+        session = self._session
+        if session is None or self._signature != _signature((frame,), {}):
+            session = self._switch((frame,), {})
+            session(frame)
+        session.run_with_activity(frame, share, seed)
+
+    def _switch(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Session:
+        program = self._program(arguments, keywords)
+        self._session = program.session()
+        self._signature = _signature(arguments, keywords)
+        return self._session
+
+    def _program(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Program:
+        signature = _signature(arguments, keywords)
+        if signature not in self._programs:
+            _check_frames(self.model, arguments, keywords)
+            graph = _capture(self.model, arguments, keywords)
+            self._programs[signature] = Program(graph, self.policy, self.threads)
+        return self._programs[signature]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
+        """Returns a stream that goes on from the same frame; the model and the programs are shared."""
+        twin = Stream(self.model, self.policy, self.threads)
+        twin._programs = dict(self._programs)
+        twin._signature = self._signature
+        twin._session = copy.deepcopy(self._session, memo)
+        return twin
+
+
+def _signature(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Signature:
+    if len(arguments) == 1 and not keywords and isinstance(arguments[0], torch.Tensor):
+        return (arguments[0].shape, arguments[0].dtype)
+    leaves, tree = torch.utils._pytree.tree_flatten((arguments, keywords))
+    return (str(tree), *((leaf.shape, leaf.dtype) if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves))
+
+
+def _check_model(model: Any) -> None:
+    if isinstance(model, torch.nn.Module):
+        check_module(model)
+        return
+    if not isinstance(model, str | os.PathLike):
+        raise ModelError(
+            f"a {type(model).__name__} was given as the model; expected a torch.nn.Module or the path of an ONNX file"
+        )
+    if not Path(model).is_file():
+        raise ModelError(f"no model file at {os.fspath(model)!r}; expected a torch.nn.Module or an existing ONNX file")
+
+
+def _capture(model: Model, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Graph:
+    if isinstance(model, torch.nn.Module):
+        prepared = torch.utils._pytree.tree_map(_as_engine_takes_it, (arguments, keywords))
+        return capture_module(model, *prepared)
+    shapes = [tuple(leaf.shape) for leaf in torch.utils._pytree.tree_leaves((arguments, keywords))]
+    return capture_onnx(model, dict(zip(onnx_input_names(model), shapes, strict=False)))
+
+
+def _as_engine_takes_it(leaf: Any) -> Any:
+    """Floating-point frames of any width are computed in float32."""
+    if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() and leaf.dtype != torch.float32:
+        return leaf.float()
+    return leaf
+
+
+def _check_frames(model: Model, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+    """Rejects what can only be a mistake, before a capture fails on it less clearly."""
+    tensors = [leaf for leaf in torch.utils._pytree.tree_leaves((arguments, keywords)) if isinstance(leaf, torch.Tensor)]
+    if not tensors:
+        raise FrameError("no tensor was given; expected a frame, a float32 tensor of shape (N, C, H, W)")
+    for frame in tensors:
+        if frame.device.type != "cpu":
+            raise FrameError(f"a frame on {frame.device} was given; expected one on the CPU: call frame.cpu()")
+    first = _first_convolution(model)
+    if first is None or len(tensors) != 1 or keywords:
+        return
+    shape = tuple(tensors[0].shape)
+    if len(shape) != 4:
+        raise FrameError(
+            f"a frame of shape {shape} was given; expected four dimensions (N, {first.in_channels}, H, W)"
+            + ("; add the batch dimension with frame[None]" if len(shape) == 3 else "")
+        )
+    if min(shape) < 1:
+        raise FrameError(f"an empty frame of shape {shape} was given; expected every dimension to be at least 1")
+
+
+def _first_convolution(model: Model) -> torch.nn.Conv2d | None:
+    if not isinstance(model, torch.nn.Module):
+        return None
+    return next((module for module in model.modules() if isinstance(module, torch.nn.Conv2d)), None)
+
+
