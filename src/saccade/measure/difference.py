@@ -17,7 +17,7 @@ def relative_error(outputs: Sequence[Tensor], reference: Sequence[Tensor]) -> fl
         reference: what is right, in the same order.
 
     Returns:
-        max over outputs of |output - reference| / |reference|; infinity where number or shapes differ or a value
+        The largest of norm(output - reference) / norm(reference); infinity where number or shapes differ or a value
         is NaN in one and not in the other.
     """
     if [output.shape for output in outputs] != [right.shape for right in reference]:
