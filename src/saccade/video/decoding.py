@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -51,17 +52,22 @@ class Decoding:
                 continue
             for frame in frames:
                 self.tail_damaged = False
-                yield frame.time, _rgb(frame)
+                yield _time(frame), _rgb(frame)
 
 
 def _last_pictures(stream: Any) -> Iterator[tuple[float | None, npt.NDArray[np.uint8]]]:
     """Yields what the decoder still holds after the file broke off."""
     try:
-        frames = stream.codec_context.decode(None)
+        frames = stream.decode(None)
     except (av.error.FFmpegError, OSError):
         return
     for frame in frames:
-        yield frame.time, _rgb(frame)
+        yield _time(frame), _rgb(frame)
+
+
+def _time(frame: Any) -> float | None:
+    time = frame.time
+    return float(time) if time is not None and math.isfinite(time) else None
 
 
 def _rgb(frame: Any) -> npt.NDArray[np.uint8]:

@@ -59,17 +59,19 @@ class NetworkSource(FrameSource):
         self.frames_expected = (stream.frames or None) if self._is_recording else None
 
     def __iter__(self) -> Iterator[Frame]:
-        index, offset, latest = 0, 0.0, 0.0
+        index, latest = 0, 0.0
         while True:
             decoding = Decoding(self._container)
-            first = None
+            step = 1 / (self.frame_rate or 25.0)
+            offset = None
             for stamp, rgb in decoding.pictures():
-                stamp = stamp if stamp is not None else latest - offset + 1 / (self.frame_rate or 25.0)
-                first = stamp if first is None else first
-                latest = offset + stamp - first
+                following = latest + step if index else 0.0
+                offset = following - (stamp or 0.0) if offset is None else offset
+                time = stamp + offset if stamp is not None else following
+                # A camera that sets its clock back must not set ours back.
+                latest = time if time > latest or not index else following
                 yield Frame(index, latest, rgb)
                 index += 1
-            offset = latest + 1 / (self.frame_rate or 25.0)
             if self._is_recording:
                 self.truncated = f"{self.name!r} breaks off: {decoding.broken}" if decoding.broken else None
                 return

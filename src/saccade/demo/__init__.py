@@ -1,0 +1,1 @@
+"""A rendered street, a small detector trained on it, and the two of them side by side."""
