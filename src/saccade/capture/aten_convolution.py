@@ -111,6 +111,20 @@ def conv2d_with_named_padding(
     return convolution(builder, input, weight, bias, pair(stride), border, pair(dilation), groups)
 
 
+@lowers("aten.conv1d.default")
+def conv1d(builder: GraphBuilder, input: Value, weight: Any, bias: Any = None, *arguments: Any) -> Value:
+    """A convolution along the channels of one pixel (efficient channel attention): a banded matrix."""
+    require_constant(weight, bias)
+    if not isinstance(input, Value) or input.rank != 3 or input.shape[1] != 1 or weight.shape[0] != 1:
+        raise NotNative("it is a convolution over one axis")
+    row = input.with_dimensions([input.dimensions[0], input.dimensions[2]])
+    identity = torch.eye(input.shape[2])[:, None]
+    matrix = torch.conv1d(identity, weight, None, *arguments)[:, 0].t()
+    shift = None if bias is None else bias.expand(matrix.shape[0])
+    result = linear(builder, row, matrix, shift)
+    return result.with_dimensions([result.dimensions[0], (), result.dimensions[1]])
+
+
 @lowers("aten.convolution.default")
 def either_convolution(
     builder: GraphBuilder,

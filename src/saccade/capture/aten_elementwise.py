@@ -196,6 +196,14 @@ def minimum(builder: GraphBuilder, input: Any, other: Any) -> Value:
     return binary(builder, "minimum", input, other)
 
 
+@lowers("aten.addcmul.default")
+def addcmul(builder: GraphBuilder, input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Value:
+    """input + value * tensor1 * tensor2."""
+    if not isinstance(tensor1, Value) and not isinstance(tensor2, Value):
+        return binary(builder, "add", input, tensor1 * tensor2 * value)
+    return binary(builder, "add", input, _times(builder, binary(builder, "multiply", tensor1, tensor2), value))
+
+
 def _times(builder: GraphBuilder, operand: Any, factor: Number) -> Any:
     if factor == 1:
         return operand

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from saccade.capture.aten_convolution import pair
-from saccade.capture.aten_elementwise import scale_and_shift
+from saccade.capture.aten_elementwise import activate, binary, scale_and_shift
 from saccade.capture.builder import GraphBuilder, NotNative
 from saccade.capture.layout import CHANNEL, COLUMN, ROW, Value
 from saccade.capture.lowering import lowers
@@ -226,6 +226,23 @@ def amax(builder: GraphBuilder, input: Value, dim: Sequence[int] = (), keepdim: 
     image = Value.of(value.tensor, value.stored)
     kernel = value.stored[2:]
     return _reduced(value, list(dim), keepdim, max_pool(builder, image, kernel, kernel, (0, 0, 0, 0), (1, 1), False))
+
+
+@lowers("aten.linalg_vector_norm.default")
+def vector_norm(
+    builder: GraphBuilder,
+    input: Value,
+    ord: float = 2,
+    dim: Sequence[int] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+) -> Value:
+    """The Euclidean norm over all places or all channels: the root of the squares' sum."""
+    if ord != 2:
+        raise NotNative(f"it is a norm of order {ord}")
+    squares = binary(builder, "multiply", input, input)
+    return activate(builder, sum_(builder, squares, dim, keepdim, dtype=dtype), "sqrt")
 
 
 def upsample(

@@ -12,7 +12,7 @@ import torch
 from saccade.capture.builder import GraphBuilder, NotNative
 from saccade.capture.layout import BATCH, CHANNEL, Atom, Dimension, Value, merge_atoms, whole_axis
 from saccade.capture.lowering import lower, lowers
-from saccade.graph import Concatenate, Upsample
+from saccade.graph import ChannelGather, Concatenate, Upsample
 
 
 @lowers(
@@ -132,7 +132,7 @@ def unsqueeze(builder: GraphBuilder, input: Value, dim: int) -> Value:
 
 @lowers("aten.expand.default", "aten.expand_as.default")
 def expand(builder: GraphBuilder, input: Value, size: Sequence[int] | Value, implicit: bool = False) -> Value:
-    """A broadcast: nothing to do where the shape stays; one pixel spread over rows and columns is an upsampling."""
+    """A broadcast: one pixel spread over rows and columns is an upsampling, one channel repeated a gather."""
     wanted = list(size.shape if isinstance(size, Value) else size)
     seen = input.with_dimensions([()] * (len(wanted) - input.rank) + list(input.dimensions))
     wanted = [have if want == -1 else want for want, have in zip(wanted, seen.shape, strict=True)]
@@ -141,6 +141,9 @@ def expand(builder: GraphBuilder, input: Value, size: Sequence[int] | Value, imp
     if seen.rank == 4 and wanted[:2] == list(seen.shape[:2]) and seen.shape[2:] == (1, 1):
         pixel = builder.native(seen)
         return Value.of(builder.emit(Upsample, [pixel.tensor], wanted, mode="nearest"), wanted)
+    if seen.rank == 4 and seen.shape[1] == 1 and [wanted[0], *wanted[2:]] == [seen.shape[0], *seen.shape[2:]]:
+        single = builder.native(seen)
+        return Value.of(builder.emit(ChannelGather, [single.tensor], wanted, indices=(0,) * wanted[1]), wanted)
     raise NotNative("it repeats data")
 
 
