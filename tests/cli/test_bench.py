@@ -110,7 +110,7 @@ def test_video_judges_frames_and_writes_rows(streams: list[Stream], pictures: Pa
     assert engine["rounds"] == eager["rounds"] == 4
     assert engine["frames_judged"] == engine["frames_identical_to_dense"] == 3
     assert engine["worst_relative_error"] == 0.0
-    assert engine["share"] == 0.25
+    assert engine["macs_share"] == 0.25
 
 
 def test_an_unwritable_file_is_refused_before_the_model_is_built(tmp_path: Path) -> None:

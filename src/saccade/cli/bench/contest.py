@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from torch import Tensor
 
     from saccade.cli.models import ChosenModel
@@ -74,7 +75,7 @@ class Contest:
 
 
 def prepare_contest(chosen: ChosenModel, frame: Tensor, names: list[str], threads: int, console: Console) -> Contest:
-    """Returns the contest with every peer prepared; says on the console what is being prepared and what is missing."""
+    """Returns the contest with every peer prepared; says on the console what is being prepared."""
     from saccade.measure import Environment, prepare_contestants
     from saccade.video.address import redact
 
@@ -82,11 +83,6 @@ def prepare_contest(chosen: ChosenModel, frame: Tensor, names: list[str], thread
         contestants = prepare_contestants(
             names, chosen.model, frame, threads, on_start=lambda name: status.update(f"preparing {name}")
         )
-    for entry in contestants:
-        if entry.missing is not None:
-            console.print(f"{entry.name}: {entry.missing}", markup=False, highlight=False)
-        elif entry.wrong:
-            console.print(f"{entry.name}: wrong outputs, relative error {entry.error:.2g}", markup=False)
     command = redact(shlex.join(["saccade", *sys.argv[1:]]))
     environment = Environment.here(threads, command, PACKAGES)
     return Contest(chosen, frame, contestants, environment)
@@ -103,7 +99,29 @@ def rounds_shown(console: Console, title: str, total: int | None) -> Iterator[Ca
         yield lambda: progress.advance(task)
 
 
-def footer(environment: Environment) -> str:
+def results_table(title: str, columns: tuple[str, ...], strongest: str | None, environment: Environment) -> Table:
+    """Returns an empty table whose caption says what the speed-up is over and where the numbers come from."""
+    from rich.table import Table
+
+    over = f"speed-up over {strongest}, the strongest peer" if strongest else "no peer to compare with"
+    table = Table(title=title, caption=f"{over}\n{origin(environment)}")
+    for column in columns:
+        table.add_column(column, no_wrap=True, justify="left" if column == "contender" else "right")
+    return table
+
+
+def print_results(table: Table, contest: Contest) -> None:
+    """Prints the table, and below it the reason of every peer that is missing from it."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(table)
+    for entry in contest.contestants:
+        if entry.missing is not None:
+            console.print(f"missing: {entry.name}, {entry.missing}", markup=False, highlight=False)
+
+
+def origin(environment: Environment) -> str:
     """Returns one line that says where the numbers come from."""
     pinned = environment.pinned_to
     everywhere = pinned is None or len(pinned) == environment.cores

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saccade.cli.bench.contest import ENGINE
 from saccade.cli.bench.options import (
     ACTIVE,
     PEERS,
@@ -107,25 +108,19 @@ def _every_round(run: Callable[[Tensor], object], frame: Tensor) -> Callable[[in
 
 
 def _label(share: float) -> str:
-    return f"saccade {share:.0%}" if share * 100 == int(share * 100) else f"saccade {share:.1%}"
+    return f"{ENGINE} {share!r}"
 
 
 def _report(
     record: Record, contest: Contest, shares: list[float], timings: dict[str, Timing], error: float | None
 ) -> None:
     """Prints the table and adds a row a contender."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from saccade.cli.bench.contest import ENGINE, footer, milliseconds
+    from saccade.cli.bench.contest import milliseconds, print_results, results_table
 
     strongest = contest.strongest({name: timings[name].median for name in contest.runnable})
-    table = Table(
-        "contender", "active", "median ms", "quartiles ms", f"times as fast as {strongest or 'a peer'}", "error"
-    )
     size = "x".join(str(extent) for extent in contest.frame.shape[-2:])
-    table.title = f"{contest.chosen.name}, {size}, float32"
-    table.caption = footer(contest.environment)
+    columns = ("contender", "active", "median ms", "quartiles ms", "speed-up", "error")
+    table = results_table(f"{contest.chosen.name}, {size}, float32", columns, strongest, contest.environment)
     for share in shares:
         timing = timings[_label(share)]
         speedup = timings[strongest].median / timing.median if strongest else None
@@ -136,11 +131,11 @@ def _report(
     for entry in contest.contestants:
         timing_or_none = timings.get(entry.name)
         if timing_or_none is None:
-            table.add_row(entry.name, "", "missing", entry.missing or "", "", "")
+            table.add_row(entry.name, "", "missing")
         else:
             speedup = timings[strongest].median / timing_or_none.median if strongest else None
             flag = f"{entry.error:.1e}{' WRONG' if entry.wrong else ''}" if entry.error is not None else "-"
             shown = f"{speedup:.2f}" if speedup else "-"
             table.add_row(entry.name, "all", *milliseconds(timing_or_none), shown, flag)
         record.add(contest.row(entry.to_dict(), timing_or_none))
-    Console().print(table)
+    print_results(table, contest)

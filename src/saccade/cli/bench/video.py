@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,14 +79,14 @@ def video(
                 referee.judge(number, frame, results)
                 advance()
 
-            contenders = {ENGINE: stream, **contest.runnable}
+            contenders: dict[str, Callable[[Tensor], object]] = {ENGINE: stream, **contest.runnable}
             try:
                 timings = alternate(contenders, chain([first], tensors), warm_up=WARM_UP, after_round=after_round)
             except ValueError as error:
                 raise SourceError(f"{opened.name} has too few frames: more than {WARM_UP} are needed") from error
         if opened.truncated:
             console.print(f"warning: {opened.truncated}", markup=False)
-        _report(record, referee, timings, {"source": opened.name, "policy": policy, "share": _share(stream)})
+        _report(record, referee, timings, {"source": opened.name, "policy": policy, "macs_share": _share(stream)})
 
 
 def _tensors(source: FrameSource, preprocessing: Preprocessing, limit: int) -> Iterator[Tensor]:
@@ -147,24 +147,19 @@ def _share(stream: Any) -> float | None:
 
 def _report(record: Record, referee: Referee, timings: dict[str, Timing], about: dict[str, Any]) -> None:
     """Prints the table and adds a row a contender."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from saccade.cli.bench.contest import footer, milliseconds
+    from saccade.cli.bench.contest import milliseconds, print_results, results_table
 
     contest = referee.contest
     strongest = contest.strongest({name: timings[name].mean for name in contest.runnable})
-    table = Table(
-        "contender", "mean ms", "median ms", "quartiles ms", f"times as fast as {strongest or 'a peer'}", "error"
-    )
     height, width = contest.frame.shape[-2:]
-    table.title = f"{contest.chosen.name} on {about['source']}, {height}x{width}, float32, policy {about['policy']}"
-    table.caption = footer(contest.environment)
+    title = f"{contest.chosen.name} on {about['source']}, {height}x{width}, float32, policy {about['policy']}"
+    columns = ("contender", "mean ms", "median ms", "quartiles ms", "speed-up", "error")
+    table = results_table(title, columns, strongest, contest.environment)
     for contender in [{"contender": ENGINE, **about}, *(entry.to_dict() for entry in contest.contestants)]:
         name = str(contender["contender"])
         timing = timings.get(name)
         if timing is None:
-            table.add_row(name, "missing", "", str(contender.get("missing", "")), "", "")
+            table.add_row(name, "missing")
             record.add(contest.row(contender, None))
             continue
         error = referee.worst(name)
@@ -177,8 +172,7 @@ def _report(record: Record, referee: Referee, timings: dict[str, Timing], about:
         if name == ENGINE:
             judged["frames_identical_to_dense"] = referee.same
         record.add(contest.row({**contender, **judged, "strongest_peer": strongest}, timing))
-    console = Console()
-    console.print(table)
-    share = about["share"]
+    print_results(table, contest)
+    share = about["macs_share"]
     work = f"; {share:.1%} of the dense multiply-accumulates done" if share is not None else ""
-    console.print(f"bit-identical to the engine's dense pass on {referee.same} of {referee.judged} frames{work}")
+    print(f"bit-identical to the engine's dense pass on {referee.same} of {referee.judged} frames{work}")
