@@ -29,28 +29,49 @@ struct Chunk {
     bool is_first, is_last;
 };
 
-template <int Pixels, int Vectors>
-static SACCADE_INLINE void finish(const ConvolutionArguments &arguments, const Panel &panel,
-                                  Vector (&sums)[Pixels][Vectors], float *const *outputs,
-                                  const float *const *residuals) {
+template <int Pixels, int Vectors, bool Whole, bool Simple>
+static SACCADE_INLINE void finish_as(const ConvolutionArguments &arguments, const Panel &panel,
+                                     Vector (&sums)[Pixels][Vectors], float *const *outputs,
+                                     const float *const *residuals, Bounds bounds) {
     const int tail = panel.channels - (Vectors - 1) * kLanes;
+#pragma GCC unroll 16
     for (int pixel = 0; pixel < Pixels; ++pixel) {
         float *output = outputs[pixel] + panel.channel;
 #pragma GCC unroll 4
         for (int vector = 0; vector < Vectors; ++vector) {
-            const bool partial = vector == Vectors - 1 && tail < kLanes;
+            const bool partial = !Whole && vector == Vectors - 1;
             Vector value = sums[pixel][vector];
             if (residuals != nullptr) {
                 const float *residual = residuals[pixel] + panel.channel + vector * kLanes;
                 value += partial ? load_partial(residual, tail) : load(residual);
             }
-            value = activate(value, arguments.activation);
+            value = at_most(at_least(value, bounds.low), bounds.high);
+            if (!Simple) {
+                value = activate_slowly(value, arguments.activation);
+            }
             if (partial) {
                 store_partial(output + vector * kLanes, value, tail);
             } else {
                 store(output + vector * kLanes, value);
             }
         }
+    }
+}
+
+template <int Pixels, int Vectors>
+static SACCADE_INLINE void finish(const ConvolutionArguments &arguments, const Panel &panel,
+                                  Vector (&sums)[Pixels][Vectors], float *const *outputs,
+                                  const float *const *residuals) {
+    const Bounds bounds = bounds_of(arguments.activation);
+    const bool whole = panel.channels == Vectors * kLanes;
+    if (whole && bounds.enough && residuals == nullptr) {
+        finish_as<Pixels, Vectors, true, true>(arguments, panel, sums, outputs, nullptr, bounds);
+    } else if (whole && bounds.enough) {
+        finish_as<Pixels, Vectors, true, true>(arguments, panel, sums, outputs, residuals, bounds);
+    } else if (bounds.enough) {
+        finish_as<Pixels, Vectors, false, true>(arguments, panel, sums, outputs, residuals, bounds);
+    } else {
+        finish_as<Pixels, Vectors, false, false>(arguments, panel, sums, outputs, residuals, bounds);
     }
 }
 

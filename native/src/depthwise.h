@@ -17,8 +17,16 @@ struct DepthwisePlace {
 
 template <int Places>
 static SACCADE_INLINE void depthwise_finish(const DepthwiseArguments &arguments, const DepthwisePlace &place,
-                                            Vector (&sums)[Places], int channel, int channels) {
+                                            Vector (&sums)[Places], int channel, int channels, Bounds bounds) {
     const int left = channels - channel;
+    if (left >= kLanes && bounds.enough && place.residual == nullptr) {
+#pragma GCC unroll 4
+        for (int index = 0; index < Places; ++index) {
+            store(place.output + index * place.output_pixel_stride + channel,
+                  at_most(at_least(sums[index], bounds.low), bounds.high));
+        }
+        return;
+    }
 #pragma GCC unroll 4
     for (int index = 0; index < Places; ++index) {
         Vector value = sums[index];
@@ -26,7 +34,7 @@ static SACCADE_INLINE void depthwise_finish(const DepthwiseArguments &arguments,
             const float *residual = place.residual + index * place.residual_pixel_stride + channel;
             value += left < kLanes ? load_partial(residual, left) : load(residual);
         }
-        value = activate(value, arguments.activation);
+        value = activate(value, bounds, arguments.activation);
         float *output = place.output + index * place.output_pixel_stride + channel;
         if (left < kLanes) {
             store_partial(output, value, left);
@@ -39,6 +47,7 @@ static SACCADE_INLINE void depthwise_finish(const DepthwiseArguments &arguments,
 template <int Height, int Width, int Stride, int Places>
 static void depthwise_tile(const DepthwiseArguments &arguments, const DepthwisePlace &place, int channels) {
     constexpr int columns = (Places - 1) * Stride + Width;
+    const Bounds bounds = bounds_of(arguments.activation);
     for (int channel = 0; channel < channels; channel += kLanes) {
         Vector sums[Places];
 #pragma GCC unroll 4
@@ -65,11 +74,12 @@ static void depthwise_tile(const DepthwiseArguments &arguments, const DepthwiseP
                 }
             }
         }
-        depthwise_finish<Places>(arguments, place, sums, channel, channels);
+        depthwise_finish<Places>(arguments, place, sums, channel, channels, bounds);
     }
 }
 
 static void depthwise_place(const DepthwiseArguments &arguments, const DepthwisePlace &place, int channels) {
+    const Bounds bounds = bounds_of(arguments.activation);
     for (int channel = 0; channel < channels; channel += kLanes) {
         Vector sums[1] = {load(arguments.bias + channel)};
         const float *weights = arguments.weights + channel;
@@ -80,7 +90,7 @@ static void depthwise_place(const DepthwiseArguments &arguments, const Depthwise
                 weights += arguments.tap_stride;
             }
         }
-        depthwise_finish<1>(arguments, place, sums, channel, channels);
+        depthwise_finish<1>(arguments, place, sums, channel, channels, bounds);
     }
 }
 

@@ -13,28 +13,43 @@ static SACCADE_INLINE void store_channels(float *output, int channel, int channe
     }
 }
 
+// The taps first <= tap < last that lie inside `size` places, for a window that begins at `origin`.
+static SACCADE_INLINE void clip(int origin, int taps, int dilation, int size, int &first, int &last) {
+    first = origin < 0 ? (-origin + dilation - 1) / dilation : 0;
+    last = origin + (taps - 1) * dilation < size ? taps : (size - origin + dilation - 1) / dilation;
+}
+
 static void max_pool(const PoolArguments &arguments, const View &input, float *output, int32_t image, int32_t y,
                      int32_t x) {
     const int top = y * arguments.stride_y - arguments.pad_top;
     const int left = x * arguments.stride_x - arguments.pad_left;
-    for (int channel = 0; channel < input.c; channel += kLanes) {
-        Vector largest = splat(-__builtin_inff());
-        for (int row = 0; row < arguments.kernel_height; ++row) {
-            const int source_y = top + row * arguments.dilation_y;
-            if (source_y < 0 || source_y >= input.h) {
-                continue;
-            }
-            for (int column = 0; column < arguments.kernel_width; ++column) {
-                const int source_x = left + column * arguments.dilation_x;
-                if (source_x < 0 || source_x >= input.w) {
-                    continue;
+    int first_row, last_row, first_column, last_column;
+    clip(top, arguments.kernel_height, arguments.dilation_y, input.h, first_row, last_row);
+    clip(left, arguments.kernel_width, arguments.dilation_x, input.w, first_column, last_column);
+    const float *origin = input.at(image, top, left);
+    const int64_t row_step = arguments.dilation_y * input.row_stride;
+    const int64_t column_step = arguments.dilation_x * input.pixel_stride;
+    constexpr int vectors = 4;
+    for (int channel = 0; channel < input.c; channel += vectors * kLanes) {
+        Vector largest[vectors];
+#pragma GCC unroll 4
+        for (int vector = 0; vector < vectors; ++vector) {
+            largest[vector] = splat(-__builtin_inff());
+        }
+        for (int row = first_row; row < last_row; ++row) {
+            for (int column = first_column; column < last_column; ++column) {
+                const float *source = origin + row * row_step + column * column_step + channel;
+#pragma GCC unroll 4
+                for (int vector = 0; vector < vectors; ++vector) {
+                    const Vector value = load(source + vector * kLanes);
+                    const Mask taken = (value > largest[vector]) | (value != value);
+                    largest[vector] = taken ? value : largest[vector];
                 }
-                const Vector value = load(input.at(image, source_y, source_x) + channel);
-                const Vector larger = value > largest ? value : largest;
-                largest = value != value ? value : larger;
             }
         }
-        store_channels(output, channel, input.c, largest);
+        for (int vector = 0; vector < vectors && channel + vector * kLanes < input.c; ++vector) {
+            store_channels(output, channel + vector * kLanes, input.c, largest[vector]);
+        }
     }
 }
 

@@ -212,17 +212,33 @@ static __attribute__((noinline)) Vector activate_slowly(Vector x, Activation act
     }
 }
 
-static SACCADE_INLINE Vector activate(Vector x, Activation activation) {
+// Identity, ReLU and clamp are one pair of bounds, so that a kernel's end needs no branch for them.
+struct Bounds {
+    float low, high;
+    bool enough; // the function is no more than these bounds
+};
+
+static SACCADE_INLINE Bounds bounds_of(Activation activation) {
+    const float infinity = __builtin_inff();
     switch (activation.function) {
     case Function::identity:
-        return x;
+        return {-infinity, infinity, true};
     case Function::relu:
-        return at_least(x, 0.0f);
+        return {0.0f, infinity, true};
     case Function::clamp:
-        return at_most(at_least(x, activation.a), activation.b);
+        return {activation.a, activation.b, true};
     default:
-        return activate_slowly(x, activation);
+        return {-infinity, infinity, false};
     }
+}
+
+static SACCADE_INLINE Vector activate(Vector x, Bounds bounds, Activation activation) {
+    x = at_most(at_least(x, bounds.low), bounds.high);
+    return __builtin_expect(bounds.enough, 1) ? x : activate_slowly(x, activation);
+}
+
+static SACCADE_INLINE Vector activate(Vector x, Activation activation) {
+    return activate(x, bounds_of(activation), activation);
 }
 
 } // namespace saccade::SACCADE_ISA

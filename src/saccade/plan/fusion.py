@@ -133,5 +133,3 @@ def _fold(operator: Operator, affine: ChannelAffine) -> Operator | None:
         return None
     bias = shift if operator.bias is None else operator.bias.double() * scale + shift
     return replace(operator, weight=weight.float().contiguous(), bias=bias.float())
-
-

@@ -1,10 +1,11 @@
 """Programs and sessions: a planned network, and each stream's memory."""
 
+from saccade.runtime.conversion import incremental
 from saccade.runtime.information import native_information, self_test
 from saccade.runtime.program import Program
 from saccade.runtime.report import OperatorReport, Report
 from saccade.runtime.session import FrameCost, Session
-from saccade.runtime.stream import Stream, compile_program, incremental
+from saccade.runtime.stream import Stream, compile_program
 
 __all__ = [
     "FrameCost",

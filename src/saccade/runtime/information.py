@@ -53,9 +53,7 @@ def _network() -> Graph:
     operators = (
         Convolution("first", ("frame",), ("wide",), weight(37, 3, 3, 3), weight(37), (2, 2), (1, 1, 1, 1)),
         Activation("hardswish", ("wide",), ("act",), "hardswish"),
-        Convolution(
-            "each", ("act",), ("depthwise",), weight(37, 1, 3, 3), weight(37), padding=(1, 1, 1, 1), groups=37
-        ),
+        Convolution("each", ("act",), ("depthwise",), weight(37, 1, 3, 3), weight(37), padding=(1, 1, 1, 1), groups=37),
         MaxPool("pool", ("depthwise",), ("pooled",), (3, 3), (2, 2), (1, 1, 1, 1)),
         Convolution("last", ("pooled",), ("out",), weight(70, 37, 1, 1), None),
     )

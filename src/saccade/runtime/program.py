@@ -97,4 +97,3 @@ class Program:
     def __deepcopy__(self, memo: dict[int, Any]) -> Program:
         """Programs never change, so a copy is the program itself."""
         return self
-

@@ -47,6 +47,7 @@ class Session:
         self._changed: dict[str, bool] = {}
         self._references: dict[str, torch.Tensor] = {}
         self._fallbacks = {operator.name: FallbackCounter() for operator in program.graph.fallbacks()}
+        self._activity: dict[tuple[float, int], dict[tuple[int, int], torch.Tensor]] = {}
         self._started = False
         self._frames = 0
         self._seconds = 0.0
@@ -133,10 +134,13 @@ class Session:
             share: 0..1; the active places are seeded blobs, at least one place where the share is above 0.
             seed: of the blobs.
         """
-        for (height, width), mask in activity_maps(self.program, share, seed).items():
+        if (share, seed) not in self._activity:
+            self._activity = {(share, seed): activity_maps(self.program, share, seed)}
+        maps = self._activity[share, seed]
+        for (height, width), mask in maps.items():
             self._native.force(height, width, mask.data_ptr())
         try:
-            self._advance(self._flatten((frame,), {}), forced=activity_maps(self.program, share, seed))
+            self._advance(self._flatten((frame,), {}), forced=maps)
         finally:
             self._native.stop_forcing()
 

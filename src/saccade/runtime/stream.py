@@ -50,26 +50,8 @@ def compile_program(
     return Program(_capture(model, arguments, {}), policy, threads, instruction_set)
 
 
-def incremental(model: Model, policy: str | Policy = "exact", threads: int | None = None) -> Stream:
-    """Converts a trained network into one that recomputes only what changed since the last frame.
-
-    Args:
-        model: a torch module in evaluation mode on the CPU, or the path of an ONNX file. It is not changed.
-        policy: what counts as a change, a name or a Policy; "exact" gives a dense pass's outputs bit for bit.
-        threads: threads to use; None chooses by the machine.
-
-    Returns:
-        A stream: call it with what the model takes, frame after frame; it returns what the model returns.
-
-    Raises:
-        ModelError: when the model is in training mode, not on the CPU, or no such file exists.
-        PolicyError: when the policy is not known.
-    """
-    return Stream(model, policy, threads)
-
-
 class Stream:
-    """A model and the memory of one stream; see ``incremental``."""
+    """A model and the memory of one stream; see ``saccade.incremental``."""
 
     def __init__(self, model: Model, policy: str | Policy = "exact", threads: int | None = None) -> None:
         _check_model(model)
@@ -150,10 +132,13 @@ class Stream:
     def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
         """Returns a stream that goes on from the same frame; the model and the programs are shared."""
         twin = Stream(self.model, self.policy, self.threads)
+        self._copy_state(twin, memo)
+        return twin
+
+    def _copy_state(self, twin: Stream, memo: dict[int, Any]) -> None:
         twin._programs = dict(self._programs)
         twin._signature = self._signature
         twin._session = copy.deepcopy(self._session, memo)
-        return twin
 
 
 def _signature(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Signature:
@@ -192,7 +177,9 @@ def _as_engine_takes_it(leaf: Any) -> Any:
 
 def _check_frames(model: Model, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
     """Rejects what can only be a mistake, before a capture fails on it less clearly."""
-    tensors = [leaf for leaf in torch.utils._pytree.tree_leaves((arguments, keywords)) if isinstance(leaf, torch.Tensor)]
+    tensors = [
+        leaf for leaf in torch.utils._pytree.tree_leaves((arguments, keywords)) if isinstance(leaf, torch.Tensor)
+    ]
     if not tensors:
         raise FrameError("no tensor was given; expected a frame, a float32 tensor of shape (N, C, H, W)")
     for frame in tensors:
@@ -215,5 +202,3 @@ def _first_convolution(model: Model) -> torch.nn.Conv2d | None:
     if not isinstance(model, torch.nn.Module):
         return None
     return next((module for module in model.modules() if isinstance(module, torch.nn.Conv2d)), None)
-
-

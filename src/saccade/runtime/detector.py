@@ -1,0 +1,57 @@
+"""torchvision's detectors as streams: backbone and heads in the engine, the rest in Python as before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from saccade.capture.detector import DetectorParts
+from saccade.errors import FrameError
+from saccade.policy import Policy
+from saccade.runtime.stream import Stream
+
+
+class DetectorStream(Stream):
+    """A detector and the memory of one stream; call it with a list of images (C, H, W), as the detector itself.
+
+    The memory is that of the batched images after the detector's own transform: images that change size from frame to
+    frame plan anew.
+    """
+
+    def __init__(self, parts: DetectorParts, policy: str | Policy = "exact", threads: int | None = None) -> None:
+        super().__init__(parts.convolutional, policy, threads)
+        self.parts = parts
+        self._shell = parts.shell(super().__call__)
+        self._dense_shell = parts.shell(super().dense)
+
+    def __call__(self, images: Any, *arguments: Any, **keywords: Any) -> Any:
+        """Takes the next frame's images and returns the detections.
+
+        Args:
+            images: a list of tensors (C, H, W), or one tensor (N, C, H, W).
+            arguments: whatever else the detector takes.
+            keywords: likewise.
+        """
+        with torch.no_grad():
+            return self._shell(_as_list(images), *arguments, **keywords)
+
+    def dense(self, images: Any, *arguments: Any, **keywords: Any) -> Any:
+        """Runs the same engine densely on the images, without touching the stream's memory."""
+        with torch.no_grad():
+            return self._dense_shell(_as_list(images), *arguments, **keywords)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DetectorStream:
+        """Returns a stream that goes on from the same frame."""
+        twin = DetectorStream(self.parts, self.policy, self.threads)
+        self._copy_state(twin, memo)
+        return twin
+
+
+def _as_list(images: Any) -> list[torch.Tensor]:
+    frames = list(images) if isinstance(images, list | tuple | torch.Tensor) else []
+    if not frames or any(not isinstance(frame, torch.Tensor) or frame.dim() != 3 for frame in frames):
+        raise FrameError(
+            f"{type(images).__name__} was given; a detector takes a list of images, each a float tensor (C, H, W)"
+        )
+    return frames
