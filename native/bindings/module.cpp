@@ -21,9 +21,9 @@ using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 const float *pointer(const std::optional<Floats> &array) { return array ? array->data() : nullptr; }
 
 saccade::Activation activation(const std::string &name, float a, float b) {
-    static const char *const names[] = {"identity", "relu",    "clamp", "leaky_relu", "hardswish", "hardsigmoid",
-                                        "silu",     "gelu",    "gelu_tanh", "sigmoid", "tanh",     "elu",
-                                        "mish",     "softplus", "exp",  "sqrt",       "abs"};
+    static const char *const names[] = {"identity", "relu",     "clamp",     "leaky_relu", "hardswish", "hardsigmoid",
+                                        "silu",     "gelu",     "gelu_tanh", "sigmoid",    "tanh",      "elu",
+                                        "mish",     "softplus", "exp",       "sqrt",       "abs"};
     int32_t index = 0;
     for (const char *known : names) {
         if (name == known) {
@@ -109,10 +109,11 @@ NB_MODULE(native, module) {
                                                          groups};
                 const auto activate = activation(function, a, b);
                 if (transposed) {
-                    return self.add(saccade::make_transposed_convolution(*self.program, name, input, output,
-                                                                         weight.data(), pointer(bias), shape, activate));
+                    return self.add(saccade::make_transposed_convolution(
+                        *self.program, name, input, output, weight.data(), pointer(bias), shape, activate));
                 }
-                const bool depthwise = weight.shape(1) == 1 && groups == static_cast<int>(weight.shape(0)) && groups > 1;
+                const bool depthwise =
+                    weight.shape(1) == 1 && groups == static_cast<int>(weight.shape(0)) && groups > 1;
                 const auto make = depthwise ? saccade::make_depthwise : saccade::make_convolution;
                 return self.add(
                     make(*self.program, name, input, output, residual, weight.data(), pointer(bias), shape, activate));
@@ -141,10 +142,8 @@ NB_MODULE(native, module) {
              [](ProgramHandle &self, const std::string &name, int output, const Floats &value) {
                  return self.add(saccade::make_constant(*self.program, name, output, value.data()));
              })
-        .def("add_join",
-             [](ProgramHandle &self, const std::string &name, std::vector<int> inputs, int output) {
-                 return self.add(saccade::make_join(name, std::move(inputs), output));
-             })
+        .def("add_join", [](ProgramHandle &self, const std::string &name, std::vector<int> inputs,
+                            int output) { return self.add(saccade::make_join(name, std::move(inputs), output)); })
         .def("add_channel_gather",
              [](ProgramHandle &self, const std::string &name, int input, int output, std::vector<int> indices) {
                  return self.add(saccade::make_channel_gather(*self.program, name, input, output, std::move(indices)));
@@ -154,17 +153,16 @@ NB_MODULE(native, module) {
                 float value) {
                  return self.add(saccade::make_pad(*self.program, name, input, output, top, left, channels, value));
              })
-        .def(
-            "add_pool",
-            [](ProgramHandle &self, const std::string &name, int input, int output, bool largest,
-               std::vector<int> kernel, std::vector<int> stride, std::vector<int> padding, std::vector<int> dilation,
-               bool count_include_pad, int divisor) {
-                const saccade::PoolArguments arguments = {
-                    kernel.at(0),  kernel.at(1),  stride.at(0),   stride.at(1),   padding.at(0),     padding.at(1),
-                    padding.at(2), padding.at(3), dilation.at(0), dilation.at(1), count_include_pad, divisor};
-                const auto make = largest ? saccade::make_max_pool : saccade::make_average_pool;
-                return self.add(make(*self.program, name, input, output, arguments));
-            })
+        .def("add_pool",
+             [](ProgramHandle &self, const std::string &name, int input, int output, bool largest,
+                std::vector<int> kernel, std::vector<int> stride, std::vector<int> padding, std::vector<int> dilation,
+                bool count_include_pad, int divisor) {
+                 const saccade::PoolArguments arguments = {
+                     kernel.at(0),  kernel.at(1),  stride.at(0),   stride.at(1),   padding.at(0),     padding.at(1),
+                     padding.at(2), padding.at(3), dilation.at(0), dilation.at(1), count_include_pad, divisor};
+                 const auto make = largest ? saccade::make_max_pool : saccade::make_average_pool;
+                 return self.add(make(*self.program, name, input, output, arguments));
+             })
         .def("add_adaptive_average_pool",
              [](ProgramHandle &self, const std::string &name, int input, int output) {
                  return self.add(saccade::make_adaptive_average_pool(*self.program, name, input, output));
@@ -219,15 +217,11 @@ NB_MODULE(native, module) {
             nb::call_guard<nb::gil_scoped_release>())
         .def("changed", [](const saccade::Session &self, int tensor) { return !self.map(tensor).empty(); })
         .def("active", [](const saccade::Session &self, int tensor) { return self.map(tensor).active(); })
-        .def("read_map",
-             [](const saccade::Session &self, int tensor, uintptr_t target) {
-                 self.map(tensor).write_bytes(reinterpret_cast<uint8_t *>(target));
-             })
+        .def("read_map", [](const saccade::Session &self, int tensor,
+                            uintptr_t target) { self.map(tensor).write_bytes(reinterpret_cast<uint8_t *>(target)); })
         .def("reset", &saccade::Session::reset)
-        .def("force",
-             [](saccade::Session &self, int height, int width, uintptr_t bytes) {
-                 self.force(height, width, reinterpret_cast<const uint8_t *>(bytes));
-             })
+        .def("force", [](saccade::Session &self, int height, int width,
+                         uintptr_t bytes) { self.force(height, width, reinterpret_cast<const uint8_t *>(bytes)); })
         .def("stop_forcing", &saccade::Session::stop_forcing)
         .def_prop_ro("bytes", &saccade::Session::bytes)
         .def_prop_ro("counters", [](const saccade::Session &self) {

@@ -9,8 +9,7 @@
 namespace saccade {
 
 // Calls visit(run) for the parts of the map's runs that hold the active places [first, last).
-template <typename Visit>
-void for_each_run(const ChangeMap &map, int64_t first, int64_t last, const Visit &visit) {
+template <typename Visit> void for_each_run(const ChangeMap &map, int64_t first, int64_t last, const Visit &visit) {
     const std::vector<int64_t> &starts = map.starts();
     auto index = static_cast<size_t>(std::upper_bound(starts.begin(), starts.end(), first) - starts.begin()) - 1;
     while (first < last) {
@@ -26,16 +25,14 @@ void for_each_run(const ChangeMap &map, int64_t first, int64_t last, const Visit
 }
 
 // Shares the active places among the threads; `cost` is the rough number of operations a place takes.
-template <typename Visit>
-void parallel_runs(Session &session, const ChangeMap &map, int64_t cost, const Visit &visit) {
+template <typename Visit> void parallel_runs(Session &session, const ChangeMap &map, int64_t cost, const Visit &visit) {
     constexpr int64_t kSmallest = 64 * 1024; // operations worth waking a thread for
     const int64_t total = map.active();
     const int64_t threads = session.pool().threads();
     const int64_t tasks =
         threads == 1 ? 1 : std::clamp<int64_t>(total * std::max<int64_t>(cost, 1) / kSmallest, 1, 4 * threads);
-    session.pool().parallel_for(tasks, [&](int64_t task, int) {
-        for_each_run(map, total * task / tasks, total * (task + 1) / tasks, visit);
-    });
+    session.pool().parallel_for(
+        tasks, [&](int64_t task, int) { for_each_run(map, total * task / tasks, total * (task + 1) / tasks, visit); });
 }
 
 // Constants for a kernel, copied and padded with zeros to whole vectors.

@@ -116,9 +116,9 @@ class Depthwise final : public Operator {
             }
         }
         bias_ = padded(kernels, bias, target.c);
-        arguments_ = {weights_.data(),    bias_.data(),   width,
+        arguments_ = {weights_.data(),     bias_.data(),       width,
                       shape.kernel_height, shape.kernel_width, shape.stride_x,
-                      shape.dilation_y,   shape.dilation_x,   activation};
+                      shape.dilation_y,    shape.dilation_x,   activation};
         macs = int64_t{target.n} * target.h * target.w * target.c * taps;
     }
 
@@ -136,9 +136,8 @@ class Depthwise final : public Operator {
                               input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
                                        int64_t{run.first_x} * shape_.stride_x - shape_.pad_left),
                               input.pixel_stride, input.row_stride, target.at(run.image, run.y, run.first_x),
-                              target.pixel_stride,
-                              added ? residual.at(run.image, run.y, run.first_x) : nullptr, residual.pixel_stride,
-                              target.c, run.last_x - run.first_x);
+                              target.pixel_stride, added ? residual.at(run.image, run.y, run.first_x) : nullptr,
+                              residual.pixel_stride, target.c, run.last_x - run.first_x);
         });
     }
 

@@ -84,8 +84,8 @@ static void tile(const ConvolutionArguments &arguments, const Panel &panel, cons
     for (int pixel = 0; pixel < Pixels; ++pixel) {
 #pragma GCC unroll 4
         for (int vector = 0; vector < Vectors; ++vector) {
-            sums[pixel][vector] = chunk.is_first ? load(bias + vector * kLanes)
-                                                 : load(scratch + pixel * width + vector * kLanes);
+            sums[pixel][vector] =
+                chunk.is_first ? load(bias + vector * kLanes) : load(scratch + pixel * width + vector * kLanes);
         }
     }
     const float *weights = arguments.weights + panel.weights + chunk.weights * width;
@@ -139,9 +139,9 @@ template <int Vectors, int Pixels> static void fill_tiles(Tile *tiles) {
 }
 
 template <int Vectors>
-static void panel_pass(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk,
-                       const float *bias, const float *const *inputs, float *const *outputs,
-                       const float *const *residuals, int count, float *scratch) {
+static void panel_pass(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk, const float *bias,
+                       const float *const *inputs, float *const *outputs, const float *const *residuals, int count,
+                       float *scratch) {
     constexpr int pixels = tile_pixels<Vectors>();
     static const struct Tiles {
         Tile entry[pixels + 1];
@@ -155,9 +155,9 @@ static void panel_pass(const ConvolutionArguments &arguments, const Panel &panel
     }
 }
 
-static void chunk_pass(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk,
-                       const float *bias, const float *const *inputs, float *const *outputs,
-                       const float *const *residuals, int count, float *scratch) {
+static void chunk_pass(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk, const float *bias,
+                       const float *const *inputs, float *const *outputs, const float *const *residuals, int count,
+                       float *scratch) {
     switch (panel.vectors) {
     case 1:
         panel_pass<1>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
@@ -213,13 +213,8 @@ static void convolution(const ConvolutionArguments &arguments, const float *cons
         const int step = rows / length; // whole segments
         for (int first = 0; first < arguments.segments; first += step) {
             const int last = arguments.segments - first < step ? arguments.segments : first + step;
-            const Chunk chunk = {first,
-                                 last,
-                                 0,
-                                 length,
-                                 static_cast<int64_t>(first) * length,
-                                 first == 0,
-                                 last == arguments.segments};
+            const Chunk chunk = {
+                first, last, 0, length, static_cast<int64_t>(first) * length, first == 0, last == arguments.segments};
             chunk_pass(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
         }
     }

@@ -115,10 +115,10 @@ static void depthwise_row(const DepthwiseArguments &arguments, DepthwisePlace pl
 static void depthwise(const DepthwiseArguments &arguments, const float *input, int64_t input_pixel_stride,
                       int64_t input_row_stride, float *output, int64_t output_pixel_stride, const float *residual,
                       int64_t residual_pixel_stride, int32_t channels, int32_t count) {
-    DepthwisePlace place = {input,    input_pixel_stride, input_row_stride,     output, output_pixel_stride,
+    DepthwisePlace place = {input,    input_pixel_stride,   input_row_stride, output, output_pixel_stride,
                             residual, residual_pixel_stride};
-    const bool plain = arguments.dilation_x == 1 && arguments.dilation_y == 1 &&
-                       arguments.kernel_height == arguments.kernel_width;
+    const bool plain =
+        arguments.dilation_x == 1 && arguments.dilation_y == 1 && arguments.kernel_height == arguments.kernel_width;
     if (plain && arguments.kernel_height == 3 && arguments.stride_x == 1) {
         depthwise_row<3, 1>(arguments, place, channels, count);
     } else if (plain && arguments.kernel_height == 3 && arguments.stride_x == 2) {

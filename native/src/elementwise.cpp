@@ -62,11 +62,10 @@ class Elementwise final : public Operator {
             return view.at(view.n == 1 ? 0 : run.image, view.h == 1 ? 0 : run.y, view.w == 1 ? 0 : run.first_x);
         };
         parallel_runs(session, session.map(output), target.c, [&](const Run &run) {
-            session.kernels().elementwise(arguments_, place(first, run), first.w == 1 ? 0 : first.pixel_stride,
-                                          arguments_.has_second ? place(second, run) : nullptr,
-                                          second.w == 1 ? 0 : second.pixel_stride,
-                                          target.at(run.image, run.y, run.first_x), target.pixel_stride, target.c,
-                                          run.last_x - run.first_x);
+            session.kernels().elementwise(
+                arguments_, place(first, run), first.w == 1 ? 0 : first.pixel_stride,
+                arguments_.has_second ? place(second, run) : nullptr, second.w == 1 ? 0 : second.pixel_stride,
+                target.at(run.image, run.y, run.first_x), target.pixel_stride, target.c, run.last_x - run.first_x);
         });
     }
 
@@ -80,7 +79,8 @@ class Elementwise final : public Operator {
         for (int image = 0; image < wide.images(); ++image) {
             for (int y = 0; y < wide.height(); ++y) {
                 for (int x = 0; x < wide.width(); ++x) {
-                    *bytes++ = map.at(map.images() == 1 ? 0 : image, map.height() == 1 ? 0 : y, map.width() == 1 ? 0 : x);
+                    *bytes++ =
+                        map.at(map.images() == 1 ? 0 : image, map.height() == 1 ? 0 : y, map.width() == 1 ? 0 : x);
                 }
             }
         }

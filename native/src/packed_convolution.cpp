@@ -46,8 +46,8 @@ PackedConvolution::PackedConvolution(const KernelTable &kernels, const float *we
         for (int size = taps; size > 1 && merged == 1; --size) {
             bool fits = taps % size == 0;
             for (int tap = 0; fits && tap < taps; ++tap) {
-                fits = tap % size == 0 || tap_offsets[static_cast<size_t>(tap)] ==
-                                              tap_offsets[static_cast<size_t>(tap - 1)] + width_in;
+                fits = tap % size == 0 ||
+                       tap_offsets[static_cast<size_t>(tap)] == tap_offsets[static_cast<size_t>(tap - 1)] + width_in;
             }
             merged = fits ? size : 1;
         }

@@ -14,8 +14,8 @@ void PackedConvolution::run(Session &session, int64_t count, bool has_residual, 
     const int64_t threads = session.pool().threads();
     int64_t block = kernels.block_pixels;
     int64_t groups = 1;
-    const int64_t places_work = int64_t{arguments_.segments} * arguments_.segment_length * panels() *
-                                kernels.max_vectors * kernels.lanes;
+    const int64_t places_work =
+        int64_t{arguments_.segments} * arguments_.segment_length * panels() * kernels.max_vectors * kernels.lanes;
     if (threads > 1 && count * places_work > 128 * 1024) {
         while (block > 24 && (count + block - 1) / block < 4 * threads) {
             block /= 2;

@@ -81,8 +81,8 @@ class AdaptiveAveragePool final : public Operator {
             for (int x = run.first_x; x < run.last_x; ++x) {
                 const int y0 = window_begin(run.y, target.h, input.h), y1 = window_end(run.y, target.h, input.h);
                 const int x0 = window_begin(x, target.w, input.w), x1 = window_end(x, target.w, input.w);
-                session.kernels().window_sum(input, run.image, y0, y1, x0, x1, static_cast<float>((y1 - y0) * (x1 - x0)),
-                                             target.at(run.image, run.y, x));
+                session.kernels().window_sum(input, run.image, y0, y1, x0, x1,
+                                             static_cast<float>((y1 - y0) * (x1 - x0)), target.at(run.image, run.y, x));
             }
         });
     }
@@ -152,8 +152,8 @@ class GlobalAveragePool final : public Operator {
 
 class FlatLinear final : public Operator {
   public:
-    FlatLinear(const Program &program, std::string name, int input, int output, const float *weight,
-               const float *bias, Activation activation)
+    FlatLinear(const Program &program, std::string name, int input, int output, const float *weight, const float *bias,
+               Activation activation)
         : Operator(std::move(name), {input}, output), activation_(activation) {
         const TensorPlan &source = program.tensors[static_cast<size_t>(input)];
         const TensorPlan &target = program.tensors[static_cast<size_t>(output)];

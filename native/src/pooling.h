@@ -83,8 +83,8 @@ static void average_pool(const PoolArguments &arguments, const View &input, floa
     }
 }
 
-static void window_sum(const View &input, int32_t image, int32_t y0, int32_t y1, int32_t x0, int32_t x1,
-                       float divisor, float *output) {
+static void window_sum(const View &input, int32_t image, int32_t y0, int32_t y1, int32_t x0, int32_t x1, float divisor,
+                       float *output) {
     for (int channel = 0; channel < input.c; channel += kLanes) {
         Vector sum = {};
         for (int y = y0; y < y1; ++y) {

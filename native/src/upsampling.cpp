@@ -17,7 +17,8 @@ struct Source {
 
 std::vector<Source> sources(int outputs, int inputs, bool bilinear, bool align_corners, double scale) {
     std::vector<Source> table;
-    const float ratio = scale > 0 ? static_cast<float>(1.0 / scale) : static_cast<float>(inputs) / static_cast<float>(outputs);
+    const float ratio =
+        scale > 0 ? static_cast<float>(1.0 / scale) : static_cast<float>(inputs) / static_cast<float>(outputs);
     for (int index = 0; index < outputs; ++index) {
         if (!bilinear) {
             const int nearest = std::min(static_cast<int>(std::floor(static_cast<float>(index) * ratio)), inputs - 1);
@@ -26,7 +27,9 @@ std::vector<Source> sources(int outputs, int inputs, bool bilinear, bool align_c
         }
         float place;
         if (align_corners) {
-            place = outputs > 1 ? static_cast<float>(index) * static_cast<float>(inputs - 1) / static_cast<float>(outputs - 1) : 0.0f;
+            place = outputs > 1
+                        ? static_cast<float>(index) * static_cast<float>(inputs - 1) / static_cast<float>(outputs - 1)
+                        : 0.0f;
         } else {
             place = std::max(0.0f, ratio * (static_cast<float>(index) + 0.5f) - 0.5f);
         }

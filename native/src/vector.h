@@ -65,13 +65,9 @@ static SACCADE_INLINE void keep_in_register(Vector &value) {
 }
 
 // Comparisons are written so that NaN passes through, as in torch.
-static SACCADE_INLINE Vector at_least(Vector value, float bound) {
-    return value < splat(bound) ? splat(bound) : value;
-}
+static SACCADE_INLINE Vector at_least(Vector value, float bound) { return value < splat(bound) ? splat(bound) : value; }
 
-static SACCADE_INLINE Vector at_most(Vector value, float bound) {
-    return value > splat(bound) ? splat(bound) : value;
-}
+static SACCADE_INLINE Vector at_most(Vector value, float bound) { return value > splat(bound) ? splat(bound) : value; }
 
 // e^x, relative error below 2e-7 between the limits of float32.
 static SACCADE_INLINE Vector exponential(Vector x) {

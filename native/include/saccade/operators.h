@@ -23,9 +23,9 @@ class PackedConvolution {
 
     const ConvolutionArguments &arguments() const { return arguments_; }
     int panels() const { return static_cast<int>(panels_.size()); }
-    // Computes `count` places, by blocks and panels in parallel. `locate(place, input, output, residual)` sets pointers.
-    template <typename Locate>
-    void run(Session &session, int64_t count, bool has_residual, const Locate &locate) const;
+    // Computes `count` places, by blocks and panels in parallel. `locate(place, input, output, residual)` sets
+    // pointers.
+    template <typename Locate> void run(Session &session, int64_t count, bool has_residual, const Locate &locate) const;
 
   private:
     std::vector<Panel> panels_;
@@ -68,8 +68,7 @@ std::unique_ptr<Operator> make_average_pool(const Program &program, std::string 
 std::unique_ptr<Operator> make_adaptive_average_pool(const Program &program, std::string name, int input, int output);
 std::unique_ptr<Operator> make_upsample(const Program &program, std::string name, int input, int output, bool bilinear,
                                         bool align_corners, double scale_y, double scale_x);
-std::unique_ptr<Operator> make_softmax(const Program &program, std::string name, int input, int output,
-                                       bool logarithm);
+std::unique_ptr<Operator> make_softmax(const Program &program, std::string name, int input, int output, bool logarithm);
 std::unique_ptr<Operator> make_layer_normalization(const Program &program, std::string name, int input, int output,
                                                    const float *weight, const float *bias, float epsilon);
 

@@ -102,7 +102,9 @@ class Session {
     const View &view(int tensor) const { return views_[static_cast<size_t>(tensor)]; }
     const ChangeMap &map(int tensor) const { return *current_[static_cast<size_t>(tensor)]; }
     ChangeMap &own_map(int tensor);
-    void share_map(int tensor, int source) { current_[static_cast<size_t>(tensor)] = current_[static_cast<size_t>(source)]; }
+    void share_map(int tensor, int source) {
+        current_[static_cast<size_t>(tensor)] = current_[static_cast<size_t>(source)];
+    }
     float *state(const Operator &op);
     float *scratch(int thread);
     ThreadPool &pool() { return *pool_; }
@@ -118,7 +120,8 @@ class Session {
   private:
     void lay_out();
     void poison();
-    template <typename Element> void take_run(const View &view, const Element *frame, Element *reference, const Run &run);
+    template <typename Element>
+    void take_run(const View &view, const Element *frame, Element *reference, const Run &run);
 
     std::shared_ptr<const Program> program_;
     std::unique_ptr<ThreadPool> pool_;

@@ -108,8 +108,8 @@ struct LayerNormalizationArguments {
 // The kernels of one instruction set.
 struct KernelTable {
     const char *name;
-    int32_t lanes;       // floats a vector
-    int32_t max_vectors; // widest panel, in vectors
+    int32_t lanes;        // floats a vector
+    int32_t max_vectors;  // widest panel, in vectors
     int32_t block_pixels; // places that share one pass over a panel's weights
 
     // Places [0, count) of the panels [first_panel, last_panel). `scratch` holds block_pixels * max_vectors * lanes.

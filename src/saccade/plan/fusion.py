@@ -123,7 +123,7 @@ def _fold(operator: Operator, affine: ChannelAffine) -> Operator | None:
         )
     if isinstance(operator, TransposedConvolution):
         each = operator.weight.shape[1]
-        grouped = operator.weight.double().unflatten(0, (operator.groups, -1))
+        grouped = operator.weight.double().reshape(operator.groups, -1, *operator.weight.shape[1:])
         weight = (grouped * scale.reshape(operator.groups, 1, each, 1, 1)).flatten(0, 1)
     elif isinstance(operator, Convolution):
         weight = operator.weight.double() * scale[:, None, None, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from saccade.graph import ChannelGather, Concatenate, Convolution, Fallback, Graph, TransposedConvolution
@@ -76,7 +77,7 @@ class _Parents:
         """Makes a slice a part of its input's memory; False where it has to be copied."""
         assert isinstance(step.operator, ChannelGather)
         indices = step.operator.indices
-        consecutive = all(after == before + 1 for before, after in zip(indices, indices[1:], strict=False))
+        consecutive = all(after == before + 1 for before, after in itertools.pairwise(indices))
         if not consecutive or step.output in self.of or self._has_parts(step.output):
             return False
         self.of[step.output] = (step.inputs[0], indices[0])

@@ -79,7 +79,8 @@ class Report:
         for row in self.operators:
             share = f"{row.macs_done / row.macs_dense:9.1%}" if row.macs_dense else " " * 9
             lines.append(
-                f"{row.name[-width:]:{width}}  {row.kind:22} {row.active_share:7.1%} {row.macs_done / 1e6:11.1f} {share}"
+                f"{row.name[-width:]:{width}}  {row.kind:22} {row.active_share:7.1%} {row.macs_done / 1e6:11.1f}"
+                f" {share}"
                 f" {row.seconds / frames * 1e3:9.3f}" + (f"  {row.reason}" if row.reason else "")
             )
         lines.append(self.summary())
