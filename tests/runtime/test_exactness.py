@@ -1,0 +1,107 @@
+"""Incremental outputs equal a dense pass bit for bit, on random graphs and random sequences of frames."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_graphs import frames, graphs, sequences
+
+from saccade.kernels.reference import evaluate
+from saccade.runtime import Program, native
+
+settings_of_graphs = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+def identical(left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Whether two tensors agree bit for bit, any NaN counting as any other."""
+    if left.shape != right.shape or left.dtype != right.dtype:
+        return False
+    return bool(((left == right) | (left.isnan() & right.isnan())).all())
+
+
+def error(given: torch.Tensor, expected: torch.Tensor) -> float:
+    norm = expected.double().norm().clamp(min=1e-3 * max(1, expected.numel()) ** 0.5)
+    return float((given.double() - expected.double()).norm() / norm)
+
+
+@pytest.mark.parametrize("instruction_set", native.instruction_sets())
+@settings(settings_of_graphs, max_examples=60)
+@given(graphs(), sequences(), st.integers(1, 2))
+def test_outputs_are_those_of_a_dense_pass_after_any_changes(instruction_set, graph, changes, threads) -> None:
+    program = Program(graph, threads=threads, instruction_set=instruction_set)
+    session = program.session(poison=True)
+    for step, inputs in enumerate(frames(graph, changes)):
+        outputs = session(*inputs)
+        for name, given_, dense in zip(graph.output_names(), outputs, session.dense(*inputs), strict=True):
+            assert identical(given_, dense), (step, name)
+
+
+@settings(settings_of_graphs, max_examples=60)
+@given(graphs(), sequences(3))
+def test_outputs_agree_with_torch_for_any_graph(graph, changes) -> None:
+    session = Program(graph, threads=1).session(poison=True)
+    for inputs in frames(graph, changes):
+        for name, given_, expected in zip(graph.output_names(), session(*inputs), evaluate(graph, inputs), strict=True):
+            assert given_.shape == expected.shape
+            assert given_.dtype == expected.dtype
+            if given_.is_floating_point():
+                assert error(given_, expected) < 1e-4, name
+
+
+@settings(settings_of_graphs, max_examples=25)
+@given(graphs(8), sequences(4), st.sampled_from([float("nan"), float("inf"), -float("inf"), -0.0, 1e30]))
+def test_outputs_are_those_of_a_dense_pass_where_a_frame_holds_odd_numbers(graph, changes, value) -> None:
+    session = Program(graph, threads=1).session(poison=True)
+    for step, inputs in enumerate(frames(graph, changes)):
+        if step % 2:
+            inputs[0][0, 0, -1, 0] = value
+        for given_, dense in zip(session(*inputs), session.dense(*inputs), strict=True):
+            assert identical(given_, dense)
+
+
+@settings(settings_of_graphs, max_examples=25)
+@given(graphs(8), sequences(4), sequences(4))
+def test_a_copy_goes_on_independently_from_the_same_frame(graph, before, after) -> None:
+    session = Program(graph, threads=1).session(poison=True)
+    for inputs in frames(graph, before):
+        session(*inputs)
+    twin = copy.deepcopy(session)
+    for mine, others in zip(frames(graph, before), frames(graph, after, seed=1), strict=False):
+        for given_, dense in zip(session(*mine), session.dense(*mine), strict=True):
+            assert identical(given_, dense)
+        for given_, dense in zip(twin(*others), twin.dense(*others), strict=True):
+            assert identical(given_, dense)
+
+
+@settings(settings_of_graphs, max_examples=25)
+@given(graphs(8), sequences(3))
+def test_the_first_frame_after_a_reset_is_computed_anew(graph, changes) -> None:
+    session = Program(graph, threads=1).session(poison=True)
+    for inputs in frames(graph, changes):
+        session(*inputs)
+    session.reset()
+    for inputs in frames(graph, changes, seed=5):
+        for given_, dense in zip(session(*inputs), session.dense(*inputs), strict=True):
+            assert identical(given_, dense)
+
+
+@settings(settings_of_graphs, max_examples=25)
+@given(graphs(8), sequences(4))
+def test_a_place_outside_the_change_map_keeps_its_value(graph, changes) -> None:
+    session = Program(graph, threads=1).session(poison=True)
+    before: list[torch.Tensor] = []
+    writers = {operator.outputs[0]: operator.name for operator in graph.operators}
+    for inputs in frames(graph, changes):
+        after = session(*inputs)
+        maps = session.change_maps()
+        for name, old, new in zip(graph.output_names(), before, after, strict=bool(before)):
+            if writers.get(name) not in maps or new.dim() != 4:
+                continue
+            active = maps[writers[name]]
+            kept = ~active.expand(new.shape[0], *new.shape[2:])[:, None].expand(new.shape)
+            assert identical(old[kept], new[kept]), name
+        before = after
