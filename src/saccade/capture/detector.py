@@ -1,8 +1,8 @@
 """torchvision's detectors: their convolutional part is captured, the rest stays in Python.
 
-A detector does not export whole: the number of boxes depends on the image. Its backbone and heads do, and they are where
-the time goes; the transform, the anchors, the proposals, non-maximum suppression and the heads of each region run as they
-are.
+A detector does not export whole: the number of boxes depends on the image. Its backbone and heads do, and they are
+where the time goes; the transform, the anchors, the proposals, non-maximum suppression and the heads of each region run
+as they are.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def _export(
 ) -> torch.export.ExportedProgram:
     """Returns the exported program in functional ATen operators, composite ones kept whole."""
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
             exported = torch.export.export(model, arguments, keywords, strict=False)
             functional: torch.export.ExportedProgram = exported.run_decompositions({})

@@ -1,0 +1,228 @@
+"""ONNX files: the two real ones against onnxruntime, small ones for each family of operators, and errors."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from captured import relative_error
+from onnx import TensorProto, helper, numpy_helper
+
+from saccade.capture import capture_onnx
+from saccade.errors import CaptureError, ModelError
+from saccade.graph import Graph
+from saccade.kernels.reference import evaluate
+
+runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+
+TOLERANCE = 1e-4
+SHAPE = (1, 8, 12, 10)
+
+
+def compare(path: Path, shapes: dict[str, tuple[int, ...]] | None = None) -> Graph:
+    """Returns the graph of a file, having compared it with onnxruntime on random inputs."""
+    graph = capture_onnx(path, shapes)
+    generator = np.random.default_rng(0)
+    inputs = {name: generator.random(graph.tensors[name].shape, dtype=np.float32) for name in graph.inputs}
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    expected = session.run(None, inputs)
+    given = evaluate(graph, [torch.from_numpy(inputs[name]) for name in graph.inputs])
+    assert len(given) == len(expected)
+    for ours, theirs in zip(given, expected, strict=True):
+        assert ours.shape == theirs.shape
+        assert relative_error(ours, torch.from_numpy(theirs)) < TOLERANCE
+    return graph
+
+
+def save(
+    path: Path,
+    nodes: list[onnx.NodeProto],
+    constants: dict[str, np.ndarray] | None = None,
+    shape: tuple[int | str, ...] = SHAPE,
+    version: int = 17,
+) -> Path:
+    """Writes a file whose input is x and whose output is y."""
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, name) for name, value in (constants or {}).items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)])
+    model.ir_version = 8
+    onnx.save(model, path)
+    return path
+
+
+def weights(*shape: int) -> np.ndarray:
+    return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+
+
+def integers(*numbers: int) -> np.ndarray:
+    return np.array(numbers, dtype=np.int64)
+
+
+def node(operator: str, inputs: list[str] | None = None, **attributes: Any) -> onnx.NodeProto:
+    return helper.make_node(operator, inputs or ["x"], ["y"], **attributes)
+
+
+@pytest.mark.parametrize("name", ["fastestdet-coco", "ultraface-rfb320"])
+def test_file_agrees_with_onnxruntime(name: str) -> None:
+    folder = os.environ.get("SACCADE_DATA")
+    if folder is None:
+        pytest.skip("SACCADE_DATA does not name the folder with models/ in it")
+    graph = compare(Path(folder) / "models" / f"{name}.onnx")
+    assert all("cat" in operator.target or "softmax" in operator.target for operator in graph.fallbacks())
+
+
+CASES: dict[str, tuple[onnx.NodeProto, dict[str, np.ndarray]]] = {
+    "conv": (
+        node("Conv", ["x", "w", "b"], pads=[1, 0, 2, 1], strides=[2, 1], kernel_shape=[3, 3], group=2),
+        {"w": weights(6, 4, 3, 3), "b": weights(6)},
+    ),
+    "conv same upper": (node("Conv", ["x", "w"], auto_pad="SAME_UPPER", strides=[2, 2]), {"w": weights(6, 8, 3, 4)}),
+    "conv same lower": (node("Conv", ["x", "w"], auto_pad="SAME_LOWER", strides=[2, 2]), {"w": weights(6, 8, 4, 3)}),
+    "conv transpose": (
+        node("ConvTranspose", ["x", "w", "b"], pads=[1, 1, 1, 1], strides=[2, 2], output_padding=[1, 1]),
+        {"w": weights(8, 6, 3, 3), "b": weights(6)},
+    ),
+    "conv transpose, uneven padding": (
+        node("ConvTranspose", ["x", "w"], pads=[1, 0, 0, 2], strides=[3, 3]),
+        {"w": weights(8, 6, 3, 3)},
+    ),
+    "batch norm": (
+        node("BatchNormalization", ["x", "s", "b", "m", "v"]),
+        {"s": weights(8), "b": weights(8), "m": weights(8), "v": np.abs(weights(8)) + 0.5},
+    ),
+    "layer norm": (node("LayerNormalization", ["x", "s", "b"], axis=-1), {"s": weights(10), "b": weights(10)}),
+    "clip": (node("Clip", ["x", "l", "h"]), {"l": np.float32(0.2), "h": np.float32(0.7)}),
+    "leaky relu": (node("LeakyRelu", alpha=0.3), {}),
+    "prelu": (node("PRelu", ["x", "s"]), {"s": weights(8, 1, 1)}),
+    "hard swish": (node("HardSwish"), {}),
+    "hard sigmoid": (node("HardSigmoid", alpha=0.25, beta=0.3), {}),
+    "elu": (node("Elu", alpha=0.6), {}),
+    "softplus": (node("Softplus"), {}),
+    "erf": (node("Erf"), {}),
+    "max pool": (node("MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 0, 1], ceil_mode=1), {}),
+    "average pool": (node("AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]), {}),
+    "average pool with padding": (
+        node("AveragePool", kernel_shape=[3, 2], strides=[3, 1], pads=[1, 0, 0, 1], count_include_pad=1),
+        {},
+    ),
+    "global average pool": (node("GlobalAveragePool"), {}),
+    "global max pool": (node("GlobalMaxPool"), {}),
+    "reduce mean": (node("ReduceMean", axes=[2, 3], keepdims=0), {}),
+    "resize nearest": (
+        node(
+            "Resize", ["x", "", "f"], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+        ),
+        {"f": np.array([1, 1, 2, 1.5], dtype=np.float32)},
+    ),
+    "resize linear": (
+        node("Resize", ["x", "", "f"], mode="linear", coordinate_transformation_mode="half_pixel"),
+        {"f": np.array([1, 1, 2, 2], dtype=np.float32)},
+    ),
+    "resize corners": (
+        node("Resize", ["x", "", "", "s"], mode="linear", coordinate_transformation_mode="align_corners"),
+        {"s": integers(1, 8, 17, 23)},
+    ),
+    "reshape": (node("Reshape", ["x", "s"]), {"s": integers(0, 2, -1, 60)}),
+    "transpose": (node("Transpose", perm=[0, 3, 1, 2]), {}),
+    "flatten": (node("Flatten", axis=2), {}),
+    "gather channels": (node("Gather", ["x", "i"], axis=1), {"i": integers(3, 1, 1, 7)}),
+    "gather one": (node("Gather", ["x", "i"], axis=1), {"i": np.array(2, dtype=np.int64)}),
+    "slice": (
+        node("Slice", ["x", "s", "e", "a", "t"]),
+        {"s": integers(1, -1), "e": integers(2**62, -(2**62)), "a": integers(2, 1), "t": integers(2, -1)},
+    ),
+    "pad": (node("Pad", ["x", "p", "v"]), {"p": integers(0, 1, 2, 0, 0, 1, 0, 3), "v": np.float32(1.5)}),
+    "pad reflect": (node("Pad", ["x", "p"], mode="reflect"), {"p": integers(0, 0, 2, 1, 0, 0, 1, 3)}),
+    "matmul": (node("MatMul", ["x", "w"]), {"w": weights(10, 4)}),
+    "softmax": (node("Softmax", axis=1), {}),
+    "log softmax": (node("LogSoftmax", axis=-1), {}),
+    "sub": (node("Sub", ["c", "x"]), {"c": weights(8, 1, 1)}),
+    "div": (node("Div", ["x", "c"]), {"c": weights(1, 8, 1, 1)}),
+    "min": (node("Min", ["x", "c"]), {"c": np.float32(0.4)}),
+    "depth to space": (node("DepthToSpace", blocksize=2), {}),
+    "space to depth": (node("SpaceToDepth", blocksize=2), {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_operator_agrees_with_onnxruntime(case: str, tmp_path: Path) -> None:
+    operator, constants = CASES[case]
+    compare(save(tmp_path / "model.onnx", [operator], constants))
+
+
+def test_softmax_before_version_13_joins_the_dimensions_behind_its_axis(tmp_path: Path) -> None:
+    compare(save(tmp_path / "model.onnx", [node("Softmax")], version=11))
+
+
+def test_gemm_after_flatten_is_native(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("Gemm", ["f", "w", "b"], ["y"], transB=1, alpha=0.5, beta=2.0),
+    ]
+    path = save(tmp_path / "model.onnx", nodes, {"w": weights(5, 960), "b": weights(5)})
+    assert [operator.kind for operator in compare(path).operators] == ["linear"]
+
+
+def test_channel_shuffle_is_one_gather(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Reshape", ["x", "s"], ["r"]),
+        helper.make_node("Transpose", ["r"], ["t"], perm=[0, 2, 1, 3, 4]),
+        helper.make_node("Reshape", ["t", "u"], ["m"]),
+        helper.make_node("Conv", ["m", "w"], ["y"]),
+    ]
+    constants = {"s": integers(1, 2, 4, 12, 10), "u": integers(1, 8, 12, 10), "w": weights(3, 8, 1, 1)}
+    graph = compare(save(tmp_path / "model.onnx", nodes, constants))
+    assert [operator.kind for operator in graph.operators] == ["channel_gather", "convolution"]
+
+
+def test_split_with_two_outputs_is_native(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Split", ["x", "s"], ["a", "b"], axis=1),
+        helper.make_node("Relu", ["a"], ["c"]),
+        helper.make_node("Concat", ["c", "b"], ["y"], axis=1),
+    ]
+    assert compare(save(tmp_path / "model.onnx", nodes, {"s": integers(3, 5)})).fallbacks() == []
+
+
+def test_open_size_is_given_by_the_caller(tmp_path: Path) -> None:
+    path = save(tmp_path / "model.onnx", [node("Relu")], shape=("batch", 8, "rows", "columns"))
+    with pytest.raises(CaptureError, match="input_shapes"):
+        capture_onnx(path)
+    graph = compare(path, {"x": SHAPE})
+    assert graph.tensors["x"].shape == SHAPE
+
+
+def test_shape_for_an_unknown_input_names_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match="its inputs: x"):
+        capture_onnx(save(tmp_path / "model.onnx", [node("Relu")]), {"image": SHAPE})
+
+
+def test_unknown_operator_is_listed(tmp_path: Path) -> None:
+    path = save(tmp_path / "model.onnx", [node("Hardmax")])
+    with pytest.raises(CaptureError, match="Hardmax"):
+        capture_onnx(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"absent\.onnx"):
+        capture_onnx(tmp_path / "absent.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x07\x12"])
+def test_file_of_something_else_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="not an ONNX file"):
+        capture_onnx(path)
