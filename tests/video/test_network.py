@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_live_stream_that_drops_is_connected_to_again_with_longer_and_longer_pau
         frames = list(source)
     assert len(frames) > 25
     assert [frame.index for frame in frames] == list(range(len(frames)))
-    assert all(later.time > earlier.time for earlier, later in zip(frames, frames[1:], strict=False))
+    assert all(later.time > earlier.time for earlier, later in pairwise(frames))
     assert pauses == [1.0, 1.0, 2.0, 4.0]
     assert "did not come back" in source.truncated
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import av
@@ -54,34 +55,36 @@ def test_video_without_libx264_falls_back_to_mpeg4(tmp_path, monkeypatch):
         assert container.streams.video[0].codec_context.name == "mpeg4"
 
 
+def _fail_with(error: BaseException, *sinks_and_values) -> None:
+    with ExitStack() as stack:
+        for sink, value in sinks_and_values:
+            stack.enter_context(sink).write(value)
+        raise error
+
+
 def test_video_interrupted_by_the_user_keeps_what_was_written(tmp_path):
-    with pytest.raises(KeyboardInterrupt), VideoSink(tmp_path / "out.mp4") as sink:
-        sink.write(_picture())
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        _fail_with(KeyboardInterrupt(), (VideoSink(tmp_path / "out.mp4"), _picture()))
     assert _frames_in(tmp_path / "out.mp4") == [(48, 64)]
 
 
 def test_nothing_is_left_behind_after_an_error(tmp_path):
-    with pytest.raises(ValueError, match="broken"), VideoSink(tmp_path / "a.mp4") as video, EventsSink(
-        tmp_path / "b.jsonl"
-    ) as events:
-        video.write(_picture())
-        events.write({"index": 0})
-        raise ValueError("broken")
+    sinks = (VideoSink(tmp_path / "a.mp4"), _picture()), (EventsSink(tmp_path / "b.jsonl"), {"index": 0})
+    with pytest.raises(ValueError, match="broken"):
+        _fail_with(ValueError("broken"), *sinks)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_earlier_file_survives_an_error(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_text("before")
-    with pytest.raises(ValueError, match="broken"), EventsSink(path) as events:
-        events.write({"index": 0})
-        raise ValueError("broken")
+    with pytest.raises(ValueError, match="broken"):
+        _fail_with(ValueError("broken"), (EventsSink(path), {"index": 0}))
     assert path.read_text() == "before"
 
 
-def test_video_without_a_picture_leaves_no_file(tmp_path):
-    with VideoSink(tmp_path / "out.mp4"):
+def test_sinks_without_anything_written_leave_no_file(tmp_path):
+    with VideoSink(tmp_path / "out.mp4"), EventsSink(tmp_path / "e.jsonl"):
         pass
     assert list(tmp_path.iterdir()) == []
 

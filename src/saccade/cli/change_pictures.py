@@ -21,10 +21,15 @@ def operator_maps(maps: Mapping[str, Any], count: int) -> dict[str, npt.NDArray[
 
     Maps of a single place (after a global pooling) are passed over: they show nothing.
     """
-    planes = {name: plane for name, mask in maps.items() if (plane := _plane(mask)) is not None}
-    names = [name for name, plane in planes.items() if plane.size > 1]
+    all_planes = planes(maps)
+    names = [name for name, plane in all_planes.items() if plane.size > 1]
     chosen = sorted({round(place) for place in np.linspace(0, len(names) - 1, count)}) if names else []
-    return {names[place]: planes[names[place]] for place in chosen}
+    return {names[place]: all_planes[names[place]] for place in chosen}
+
+
+def planes(maps: Mapping[str, Any]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Returns the first picture's change map (H, W) of every operator that has one, by name."""
+    return {name: plane for name, mask in maps.items() if (plane := _plane(mask)) is not None}
 
 
 def _plane(mask: Any) -> npt.NDArray[np.bool_] | None:

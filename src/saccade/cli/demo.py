@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from saccade.demo.comparison import Comparison, Totals
     from saccade.video.side_by_side import SideBySide
 
-SEED = 7
+# Training never saw this street: its seeds stay below 1,000.
+SEED = 200_019
+CROWD = 0.6
 FRAME_RATE = 20.0
 _DIFFERED = 1
 
@@ -50,32 +52,40 @@ def _watch(frames: int, video: Path) -> Totals:
     import saccade
     from saccade.demo.comparison import Totals, compare
     from saccade.demo.network import load_detector
-    from saccade.video.side_by_side import SideBySide
     from saccade.demo.scene import Scene
     from saccade.video import VideoSink
+    from saccade.video.side_by_side import SideBySide
 
-    scene, detector, totals, painter = Scene(SEED, frames), load_detector(), Totals.empty(), SideBySide(frames)
+    scene, detector, totals, painter = (
+        Scene(SEED, frames, crowd=CROWD),
+        load_detector(),
+        Totals.empty(),
+        SideBySide(frames),
+    )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with VideoSink(video, FRAME_RATE) as sink:
-            stream = saccade.incremental(detector, threads=1)
+            stream, work = saccade.incremental(detector, threads=1), dict[str, int]()
             comparisons = compare(stream, detector, (rgb for rgb, _ in scene))
             console = Console(stderr=True)
             for comparison in track(comparisons, "watching a street", total=frames, console=console):
                 totals.add(comparison)
-                sink.write(_picture(painter, comparison))
+                work = work or {row.name: row.macs_dense for row in stream.report().operators}
+                sink.write(_picture(painter, comparison, work))
     finally:
         torch.set_num_threads(threads)
     return totals
 
 
-def _picture(painter: SideBySide, comparison: Comparison) -> Any:
+def _picture(painter: SideBySide, comparison: Comparison, work: dict[str, int]) -> Any:
+    """Returns the next picture of the video; ``work`` is each operator's multiply-accumulates."""
     import numpy as np
 
-    from saccade.cli.change_pictures import input_map
+    from saccade.cli.change_pictures import input_map, planes
     from saccade.demo.detections import decode
     from saccade.video import Box
+    from saccade.video.effort import effort_map
 
     found = decode(*comparison.outputs)
     boxes = [Box(x.left, x.top, x.right, x.bottom, x.label, x.kind) for x in found]
@@ -83,6 +93,7 @@ def _picture(painter: SideBySide, comparison: Comparison) -> Any:
     return painter.draw(
         comparison.rgb,
         changed if changed is not None else np.zeros((1, 1), dtype=bool),
+        effort_map(planes(comparison.change_maps), work, comparison.rgb.shape[:2]),
         boxes,
         comparison.dense_milliseconds,
         comparison.incremental_milliseconds,
@@ -108,15 +119,15 @@ def _print(totals: Totals, video: Path, plot: Path) -> None:
     from rich.table import Table
 
     table = Table(title=f"{totals.frames} frames, 384x640, one core", title_justify="left")
-    for heading in ("", "median ms", "total s", "work", "times less time than torch"):
+    for heading in ("", "median ms", "total s", "work", "speed-up"):
         table.add_column(heading, justify="right" if heading else "left")
     work = f"{statistics.fmean(totals.shares):.1%}"
     for name, values, share in (
-        ("torch", totals.torch_milliseconds, "100%"),
+        ("torch, eager", totals.torch_milliseconds, "100%"),
         ("saccade, dense", totals.dense_milliseconds, "100%"),
         ("saccade, incremental", totals.incremental_milliseconds, work),
     ):
-        factor = sum(totals.torch_milliseconds) / sum(values)
+        factor = statistics.median(totals.torch_milliseconds) / statistics.median(values)
         table.add_row(name, f"{statistics.median(values):.2f}", f"{sum(values) / 1000:.2f}", share, f"{factor:.1f}")
     console = Console()
     console.print(table)

@@ -78,7 +78,7 @@ def _video() -> dict[str, str]:
     import av
 
     encoder = "libx264" if "libx264" in av.codec.codecs_available else "mpeg4"
-    return {"encoder": encoder, "FFmpeg": ".".join(map(str, av.ffmpeg_version_info.lstrip("n").split("-")[:1]))}
+    return {"encoder": encoder, "FFmpeg": str(av.ffmpeg_version_info)}
 
 
 def _native() -> dict[str, Any]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from saccade.cli.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
@@ -94,8 +93,9 @@ def _from_torchvision(full_name: str, name: str, pretrained: bool) -> ChosenMode
     try:
         model = torchvision.models.get_model(name, **options)
     except (OSError, RuntimeError) as error:
-        raise WeightsError(f"cannot get the published weights of {full_name}: {error}; download them and give the file"
-                           ) from error
+        raise WeightsError(
+            f"cannot get the published weights of {full_name}: {error}; download them and give the file"
+        ) from error
     transforms = published.transforms()
     mean, std = getattr(transforms, "mean", None), getattr(transforms, "std", None)
     # torchvision's detectors normalise inside the model; what they take is 0..1.
@@ -186,4 +186,3 @@ def _hint(name: str) -> str:
 
     close = difflib.get_close_matches(name.strip(":"), torchvision.models.list_models(), n=1)
     return f"; did you mean 'torchvision:{close[0]}'?" if close else ""
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import typer
@@ -21,6 +22,18 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
+def parse_divisors(text: str | None) -> tuple[float, ...] | None:
+    """Returns what ``parse_channels`` does.
+
+    Raises:
+        typer.BadParameter: when a number is 0, or the text is something else.
+    """
+    numbers = parse_channels(text)
+    if numbers is not None and 0 in numbers:
+        raise typer.BadParameter(f"{text!r} holds a 0; the frame is divided by these numbers")
+    return numbers
+
+
 def parse_channels(text: str | None) -> tuple[float, ...] | None:
     """Returns one or three numbers from "0.485,0.456,0.406", or None from None.
 
@@ -33,6 +46,6 @@ def parse_channels(text: str | None) -> tuple[float, ...] | None:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
-    if len(numbers) not in (1, 3):
+    if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
         raise typer.BadParameter(f"{text!r} is not one number or three with commas, such as 0.485,0.456,0.406")
     return numbers

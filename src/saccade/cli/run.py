@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saccade.cli.option_values import parse_channels, parse_size
+from saccade.cli.option_values import parse_channels, parse_divisors, parse_size
 
 if TYPE_CHECKING:
     from saccade.cli.frame_cost import FrameCost
@@ -90,17 +90,16 @@ def run(
 ) -> None:
     """Run a model over a video and recompute only what changed."""
     from saccade.cli.models import choose_model
-    from saccade.cli.preprocess import Preprocessing
     from saccade.video import open_source
     from saccade.video.sinks import check_writable
 
     if json_file is not None:
         check_writable(json_file, "the report")
-    changes = {
+    changes: dict[str, Any] = {
         "size": parse_size(size),
         "scale": scale,
         "mean": parse_channels(mean),
-        "std": parse_channels(std),
+        "std": parse_divisors(std),
         "channels": channels.value if channels else None,
         "letterbox": letterbox or None,
     }
@@ -258,9 +257,7 @@ def _termination_is_an_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _finish(
-    stream: Any, tally: Tally, source: FrameSource, chosen: ChosenModel, json_file: Path | None
-) -> None:
+def _finish(stream: Any, tally: Tally, source: FrameSource, chosen: ChosenModel, json_file: Path | None) -> None:
     """Prints the report, says what was wrong with the source, and writes the report's file."""
     from saccade.cli.versions import versions
     from saccade.video.sinks import write_json

@@ -75,9 +75,11 @@ def _state_dict(content: Any, path: Path) -> dict[str, torch.Tensor]:
         if isinstance(content, dict) and isinstance(content.get(nest), dict):
             content = content[nest]
             break
-    tensors = {key: value for key, value in content.items() if isinstance(value, torch.Tensor)} if isinstance(
-        content, dict
-    ) else {}
+    tensors = (
+        {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
+        if isinstance(content, dict)
+        else {}
+    )
     if not tensors:
         raise WeightsError(f"{str(path)!r} holds no tensors by name; expected a saved model.state_dict()")
     return tensors

@@ -87,13 +87,18 @@ def _person(tall: int, variant: int, angle: float) -> Image.Image:
     for sign, shade in ((-1, 0.75), (1, 1.0)):
         knee = (x + math.sin(sign * swing) * 0.24 * tall, hip + math.cos(swing) * 0.24 * tall)
         bend = max(0.0, -sign * math.cos(angle)) * 0.5
-        foot = (knee[0] + math.sin(sign * swing - bend) * 0.22 * tall, knee[1] + math.cos(sign * swing - bend) * 0.22 * tall)
+        foot = (
+            knee[0] + math.sin(sign * swing - bend) * 0.22 * tall,
+            knee[1] + math.cos(sign * swing - bend) * 0.22 * tall,
+        )
         _limb(draw, [(x, hip), knee, foot], _mix(trousers, shade), limb)
         draw.ellipse((foot[0] - limb * 0.5, foot[1] - limb * 0.4, foot[0] + limb * 1.1, foot[1] + limb * 0.5),
                      fill=(40, 38, 40, 255))  # fmt: skip
         if sign < 0:
             _arm(draw, x, shoulder, swing, tall, _mix(shirt, 0.7), skin)
-    draw.rounded_rectangle((x - 0.105 * tall, 0.17 * tall, x + 0.105 * tall, 0.56 * tall), 0.08 * tall, fill=(*shirt, 255))
+    draw.rounded_rectangle(
+        (x - 0.105 * tall, 0.17 * tall, x + 0.105 * tall, 0.56 * tall), 0.08 * tall, fill=(*shirt, 255)
+    )
     _arm(draw, x, shoulder, -swing, tall, _mix(shirt, 0.88), skin)
     head = 0.078 * tall
     draw.ellipse((x - head, 0.01 * tall, x + head, 0.01 * tall + 2.15 * head), fill=(*skin, 255))
@@ -120,7 +125,9 @@ def _cyclist(tall: int, variant: int, angle: float) -> Image.Image:
     radius = 0.215 * tall
     hub_back, hub_front = (radius + 2, tall - radius - 1), (wide - radius - 2, tall - radius - 1)
     for x, y in (hub_back, hub_front):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=(32, 34, 38, 255), width=round(0.034 * tall))
+        draw.ellipse(
+            (x - radius, y - radius, x + radius, y + radius), outline=(32, 34, 38, 255), width=round(0.034 * tall)
+        )
         for spoke in range(4):
             turn = angle / 4 + spoke * math.pi / 4
             dx, dy = radius * 0.9 * math.cos(turn), radius * 0.9 * math.sin(turn)

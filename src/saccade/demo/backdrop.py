@@ -135,7 +135,9 @@ def _trees(picture: Image.Image, layout: Layout, random: np.random.Generator) ->
         for _ in range(46):
             angle, reach = random.random() * 2 * np.pi, 26 * scale * np.sqrt(random.random())
             cx, cy = x + reach * np.cos(angle), foot - 74 * scale + reach * 0.9 * np.sin(angle)
-            leaf = tuple(int(v) for v in np.clip(green + random.integers(-18, 22) - (cy - foot + 74 * scale) * 0.5, 0, 255))
+            leaf = tuple(
+                int(v) for v in np.clip(green + random.integers(-18, 22) - (cy - foot + 74 * scale) * 0.5, 0, 255)
+            )
             radius = float(random.integers(5, 10)) * scale
             draw.ellipse((cx - radius, cy - radius, cx + radius, cy + radius), fill=leaf)
 

@@ -81,7 +81,13 @@ class Scene:
     """
 
     def __init__(
-        self, seed: int = 0, frames: int = 120, height: int = 384, width: int = 640, noise: float = 0.0, crowd: float = 1.0
+        self,
+        seed: int = 0,
+        frames: int = 120,
+        height: int = 384,
+        width: int = 640,
+        noise: float = 0.0,
+        crowd: float = 1.0,
     ) -> None:
         random = np.random.default_rng(seed)
         self.frames = frames
@@ -125,7 +131,9 @@ class Scene:
         phase = int(gone / stride * PHASES) % PHASES
         drawn = sprite(actor.kind, actor.variant, actor.height, phase, leftwards)
         shadow = _shadow(own_width, actor.height)
-        picture.paste((20, 24, 34), (left - shadow.width // 2 + own_width // 2, actor.ground - shadow.height // 2), shadow)
+        picture.paste(
+            (20, 24, 34), (left - shadow.width // 2 + own_width // 2, actor.ground - shadow.height // 2), shadow
+        )
         picture.paste(drawn, (left, actor.ground - actor.height), drawn)
         visible_left, visible_right = max(left, 0), min(left + own_width, picture.width)
         if visible_right - visible_left < 0.35 * own_width:
@@ -174,4 +182,6 @@ def _plan(layout: Layout, frames: int, crowd: float, random: np.random.Generator
 
 def _parked(layout: Layout, scale: float, random: np.random.Generator) -> Actor:
     place = int(random.integers(0, layout.width - 150))
-    return Actor(_CAR, int(random.integers(84)), layout.road[0] + round(16 * scale), round(40 * scale), 0, 0.0, place=place)
+    return Actor(
+        _CAR, int(random.integers(84)), layout.road[0] + round(16 * scale), round(40 * scale), 0, 0.0, place=place
+    )

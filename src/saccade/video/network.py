@@ -52,10 +52,11 @@ class NetworkSource(FrameSource):
                 f"cannot read {self.name!r} ({problem}): expected a video stream at that address; "
                 "check that it is reachable and that user name and password are right"
             )
-        stream = self._container.streams.video[0]
+        opened: Any = self._container
+        stream = opened.streams.video[0]
         self.frame_rate = float(stream.average_rate) if stream.average_rate else None
         self.size = (stream.height, stream.width) if stream.height else None
-        self._is_recording = bool(self._container.duration)
+        self._is_recording = bool(opened.duration)
         self.frames_expected = (stream.frames or None) if self._is_recording else None
 
     def __iter__(self) -> Iterator[Frame]:

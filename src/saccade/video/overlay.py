@@ -90,6 +90,14 @@ def tint(rgb: npt.NDArray[np.uint8], change_map: npt.NDArray[np.bool_]) -> npt.N
         return rgb
     picture = rgb.copy()
     picture[changed] = (rgb[changed] * (1 - _TINT_STRENGTH) + _TINT * _TINT_STRENGTH).astype(np.uint8)
+    return outline(picture, changed)
+
+
+def outline(rgb: npt.NDArray[np.uint8], change_map: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Returns the frame (H, W, 3) with the edges of the changed regions of a map (h, w) drawn."""
+    height, width = rgb.shape[:2]
+    changed = stretch(change_map, height, width)
+    picture: npt.NDArray[np.uint8] = rgb.copy()
     picture[changed & ~_eroded(changed, 1 + min(height, width) // 500)] = _OUTLINE
     return picture
 
@@ -98,7 +106,8 @@ def stretch(mask: npt.NDArray[np.bool_], height: int, width: int) -> npt.NDArray
     """Returns a map of (h, w) at (height, width) by taking the nearest place."""
     rows = np.arange(height) * mask.shape[0] // height
     columns = np.arange(width) * mask.shape[1] // width
-    return np.asarray(mask, dtype=bool)[rows[:, None], columns]
+    stretched: npt.NDArray[np.bool_] = np.asarray(mask, dtype=bool)[rows[:, None], columns]
+    return stretched
 
 
 def draw_boxes(draw: ImageDraw.ImageDraw, boxes: Sequence[Box], unit: int) -> None:
@@ -123,9 +132,7 @@ def font(pixels: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
     return ImageFont.load_default(max(8, pixels))
 
 
-def _draw_strip(
-    draw: ImageDraw.ImageDraw, width: int, top: int, unit: int, title: str, share: float | None
-) -> None:
+def _draw_strip(draw: ImageDraw.ImageDraw, width: int, top: int, unit: int, title: str, share: float | None) -> None:
     margin, middle = unit // 2, top + unit
     draw.text((margin, middle), title, fill=_INK, font=font(unit * 4 // 5), anchor="lm")
     if share is None:

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from saccade.video.overlay import Box, draw_boxes, font, tint
+from saccade.video.overlay import Box, draw_boxes, font, outline
 
 _INK, _FAINT = (236, 240, 244), (142, 152, 163)
 _PANEL, _TRACK = (17, 21, 26), (58, 66, 75)
 _DENSE, _INCREMENTAL = (120, 190, 255), (255, 158, 44)
+_GLOW, _DIMMING = 0.34, 0.12
 _HEADER, _FOOTER, _GAP = 52, 132, 4
 
 
@@ -32,6 +33,7 @@ class SideBySide:
         self,
         rgb: npt.NDArray[np.uint8],
         changed: npt.NDArray[np.bool_],
+        effort: npt.NDArray[np.float32],
         boxes: Sequence[Box],
         dense_milliseconds: float,
         incremental_milliseconds: float,
@@ -41,7 +43,8 @@ class SideBySide:
 
         Args:
             rgb: the frame, (H, W, 3) uint8.
-            changed: what was computed again, (h, w) bool; stretched to the frame.
+            changed: which pixels of the input changed, (h, w) bool; outlined.
+            effort: share of the network's work that was done for each pixel, (H, W) in 0..1; tinted.
             boxes: what was found; the same on both sides.
             dense_milliseconds, incremental_milliseconds: time of the two passes.
             share: multiply-accumulates done over those of the dense pass, 0 to 1.
@@ -51,10 +54,11 @@ class SideBySide:
         height, width = rgb.shape[:2]
         canvas = Image.new("RGB", (2 * width + _GAP, height + _HEADER + _FOOTER), _PANEL)
         draw = ImageDraw.Draw(canvas)
-        everything = np.ones((1, 1), dtype=bool)
+        everywhere = np.ones((height, width), dtype=np.float32)
+        recomputed = outline(_glowing(rgb, effort, _INCREMENTAL), changed)
         sides = (
-            ("dense", _DENSE, tint(rgb, everything), dense_milliseconds, 1.0),
-            ("incremental", _INCREMENTAL, tint(rgb, changed), incremental_milliseconds, share),
+            ("dense", _DENSE, _glowing(rgb, everywhere, _DENSE), dense_milliseconds, 1.0),
+            ("incremental", _INCREMENTAL, recomputed, incremental_milliseconds, share),
         )
         for side, (name, colour, picture, milliseconds, part) in enumerate(sides):
             left = side * (width + _GAP)
@@ -65,7 +69,7 @@ class SideBySide:
 
     def _graph(self, draw: ImageDraw.ImageDraw, width: int, top: int) -> None:
         """Draws the milliseconds of both passes so far; the mean of each stands at the right."""
-        left, right, floor, ceiling = 64, width - 190, top + _FOOTER - 22, top + 16
+        left, right, floor, ceiling = 64, width - 262, top + _FOOTER - 22, top + 16
         most = max(float(np.percentile(self._dense, 90)) * 1.25, max(self._incremental[1:], default=0.1) * 1.05, 0.1)
         draw.line((left, floor, right, floor), fill=_TRACK)
         draw.line((left, ceiling, right, ceiling), fill=_TRACK)
@@ -101,12 +105,23 @@ def _header(
     middle = _HEADER // 2
     draw.text((left + 14, middle), name, fill=colour, font=font(24), anchor="lm")
     draw.text((left + 270, middle), f"{milliseconds:.1f} ms", fill=_INK, font=font(24), anchor="rm")
-    bar_left, bar_right = left + 300, left + width - 150
-    draw.rounded_rectangle((bar_left, middle - 5, bar_right, middle + 5), 5, fill=_TRACK)
+    bar_left, bar_right = left + 300, left + width - 176
     filled = (bar_right - bar_left) * min(max(share, 0.0), 1.0)
+    if bar_right - bar_left > 20:
+        draw.rounded_rectangle((bar_left, middle - 5, bar_right, middle + 5), 5, fill=_TRACK)
     if filled >= 2:
         draw.rounded_rectangle((bar_left, middle - 5, bar_left + filled, middle + 5), min(5, filled / 2), fill=colour)
     draw.text((left + width - 14, middle), f"{share:.0%} of the work", fill=_INK, font=font(17), anchor="rm")
+
+
+def _glowing(
+    rgb: npt.NDArray[np.uint8], effort: npt.NDArray[np.float32], colour: tuple[int, int, int]
+) -> npt.NDArray[np.uint8]:
+    """Returns the frame tinted where work was done and a little darker where none was."""
+    kept = rgb * (1 - _DIMMING * (1 - effort[..., None]))
+    strength = _GLOW * effort[..., None]
+    glowing = kept * (1 - strength) + np.array(colour, dtype=np.float32) * strength
+    return np.asarray(glowing, dtype=np.uint8)
 
 
 def _with_boxes(rgb: npt.NDArray[np.uint8], boxes: Sequence[Box]) -> Image.Image:

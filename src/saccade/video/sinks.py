@@ -139,17 +139,19 @@ class EventsSink(_FileSink):
     def __init__(self, path: str | Path) -> None:
         super().__init__(path, "events")
         self._file = self._partial.open("w", encoding="utf-8")
+        self._events = 0
 
     def write(self, event: dict[str, Any]) -> None:
         """Appends one event; numbers that JSON does not know (NaN, infinity) become null."""
         try:
             self._file.write(json.dumps(_finite(event), allow_nan=False) + "\n")
+            self._events += 1
         except OSError as error:
             raise SinkError(f"cannot write the events {str(self.path)!r}: {error.strerror}") from error
 
     def _finish(self) -> bool:
         self._file.close()
-        return True
+        return self._events > 0
 
 
 def write_json(path: str | Path, content: dict[str, Any]) -> None:
