@@ -22,6 +22,8 @@ template <int Vectors> constexpr int tile_pixels() {
     }
 }
 
+constexpr int kPrefetchRows = 16;
+
 struct Chunk {
     int first_segment, last_segment; // whole segments, or a part of one:
     int first, last;                 // floats [first, last) of each
@@ -103,6 +105,10 @@ static void tile(const ConvolutionArguments &arguments, const Panel &panel, cons
             for (int vector = 0; vector < Vectors; ++vector) {
                 row[vector] = load(weights + vector * kLanes);
                 keep_in_register(row[vector]);
+            }
+#pragma GCC unroll 4
+            for (int line = 0; line < width; line += 16) {
+                __builtin_prefetch(weights + kPrefetchRows * width + line);
             }
             weights += width;
 #pragma GCC unroll 16
