@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,17 +56,17 @@ SMOOTH = {
 
 @dataclass
 class Growth:
-    """A graph that grows, operator by operator; every choice is drawn."""
+    """A graph that grows, operator by operator; every choice is the seeded ``random``'s."""
 
-    draw: st.DrawFn
+    random: random.Random
     generator: torch.Generator
     tensors: dict[str, Tensor] = field(default_factory=dict)
     operators: list[Operator] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
 
     def integer(self, least: int, most: int) -> int:
-        """Draws a whole number in [least, most]."""
-        return self.draw(st.integers(least, max(least, most)))
+        """Returns a random whole number in [least, most]."""
+        return self.random.randint(least, max(least, most))
 
     def numbers(self, *shape: int) -> torch.Tensor:
         """Returns random weights whose sums stay near 1."""
@@ -79,7 +80,7 @@ class Growth:
         self.inputs.append(name)
 
     def source(self) -> str:
-        """Draws a tensor to read, the newest ones more often."""
+        """Returns a tensor to read, the newest ones more often."""
         names = [name for name, tensor in self.tensors.items() if tensor.dtype == torch.float32]
         return names[-1 - min(self.integer(0, 5), self.integer(0, len(names) - 1), len(names) - 1)]
 
@@ -191,7 +192,7 @@ def grow_affine(growth: Growth, name: str) -> str:
 
 
 def grow_activation(growth: Growth, name: str) -> str:
-    function = growth.draw(st.sampled_from(sorted(SMOOTH)))
+    function = growth.random.choice(sorted(SMOOTH))
     return growth.add(Activation, (name,), growth.shape(name), function=function, parameters=SMOOTH[function])
 
 
@@ -200,13 +201,13 @@ def grow_binary(growth: Growth, name: str) -> str:
     shape = growth.shape(name)
     partners = [other for other, tensor in growth.tensors.items() if _broadcasts(shape, tensor)]
     choice = growth.integer(0, len(partners))
-    function = growth.draw(st.sampled_from(["add", "subtract", "multiply", "maximum", "minimum"]))
+    function = growth.random.choice(["add", "subtract", "multiply", "maximum", "minimum"])
     if choice == len(partners):
         ones = growth.integer(0, 15)
         other_shape = tuple(1 if ones >> axis & 1 else size for axis, size in enumerate(shape))
         value = growth.numbers(*other_shape).abs() + 0.5
         other = growth.add(Constant, (), other_shape, value=value)
-        function = growth.draw(st.sampled_from([function, "divide"]))
+        function = growth.random.choice([function, "divide"])
     else:
         other = partners[choice]
     pair = (name, other) if function == "divide" or growth.integer(0, 1) else (other, name)
@@ -244,7 +245,7 @@ def grow_slice(growth: Growth, name: str) -> str:
 
 def grow_shuffle(growth: Growth, name: str) -> str:
     n, c, h, w = growth.shape(name)
-    indices = growth.draw(st.lists(st.integers(0, c - 1), min_size=1, max_size=24))
+    indices = [growth.integer(0, c - 1) for _ in range(growth.integer(1, 24))]
     return growth.add(ChannelGather, (name,), (n, len(indices), h, w), indices=tuple(indices))
 
 
@@ -300,7 +301,7 @@ def grow_adaptive_pool(growth: Growth, name: str) -> str | None:
 def grow_upsampling(growth: Growth, name: str) -> str | None:
     n, c, h, w = growth.shape(name)
     shape = (n, c, growth.integer(1, 2 * h + 1), growth.integer(1, 2 * w + 1))
-    mode = growth.draw(st.sampled_from(["nearest", "bilinear"]))
+    mode = growth.random.choice(["nearest", "bilinear"])
     corners = mode == "bilinear" and bool(growth.integer(0, 1))
     return growth.add(Upsample, (name,), shape, mode=mode, align_corners=corners) if growth.fits(shape) else None
 
@@ -338,15 +339,13 @@ def grow_layer_normalization(growth: Growth, name: str) -> str:
 
 def grow_fallback(growth: Growth, name: str) -> str:
     shape = growth.shape(name)
-    target, arguments = growth.draw(
-        st.sampled_from(
-            [
-                ("aten.flip.default", ([3],)),
-                ("aten.roll.default", ([1], [2])),
-                ("aten.cumsum.default", (2,)),
-                ("aten.sin.default", ()),
-            ]
-        )
+    target, arguments = growth.random.choice(
+        [
+            ("aten.flip.default", ([3],)),
+            ("aten.roll.default", ([1], [2])),
+            ("aten.cumsum.default", (2,)),
+            ("aten.sin.default", ()),
+        ]
     )
     return growth.add(
         Fallback, (name,), shape, target=target, arguments=(Reference(name), *arguments), reason="not native"
@@ -397,29 +396,31 @@ GROWTHS = (
 )
 
 
-@st.composite
-def graphs(draw: st.DrawFn, most_operators: int = 12) -> Graph:
-    """Draws a graph of up to so many steps, each a new operator or a small block of them."""
-    growth = Growth(draw, torch.Generator().manual_seed(draw(st.integers(0, 10_000))))
-    batch = draw(st.integers(1, 3))
-    size = (draw(st.integers(1, 17)), draw(st.integers(1, 17)))
-    for _ in range(draw(st.sampled_from([1, 1, 1, 2]))):
-        growth.input((batch, draw(st.integers(1, 6)), *size))
-    steps = draw(st.integers(1, most_operators))
+def grow(seed: int, steps: int) -> Graph:
+    """Returns a random graph of at least so many operators."""
+    growth = Growth(random.Random(seed), torch.Generator().manual_seed(seed))
+    batch = growth.integer(1, 3)
+    size = (growth.integer(1, 20), growth.integer(1, 20))
+    for _ in range(growth.random.choice([1, 1, 1, 2])):
+        growth.input((batch, growth.integer(1, 6), *size))
     while len(growth.operators) < steps:
-        grown = draw(st.sampled_from(GROWTHS))(growth, growth.source())
-        if grown is None:
+        if growth.random.choice(GROWTHS)(growth, growth.source()) is None:
             grow_activation(growth, growth.source())
     return growth.graph()
+
+
+def graphs(most_operators: int = 20) -> st.SearchStrategy[Graph]:
+    """Draws a graph; a failing one is made shorter operator by operator."""
+    return st.builds(grow, st.integers(0, 2**40), st.integers(1, most_operators))
 
 
 CHANGES = ("place", "place", "blob", "blob", "whole", "nothing", "one image", "back")
 
 
-@st.composite
-def sequences(draw: st.DrawFn, most_frames: int = 6) -> list[tuple[str, int]]:
+def sequences(most_frames: int = 6) -> st.SearchStrategy[list[tuple[str, int]]]:
     """Draws what changes from frame to frame, with a seed each."""
-    return draw(st.lists(st.tuples(st.sampled_from(CHANGES), st.integers(0, 10_000)), min_size=1, max_size=most_frames))
+    change = st.tuples(st.sampled_from(CHANGES), st.integers(0, 10_000))
+    return st.lists(change, min_size=1, max_size=most_frames)
 
 
 def frames(graph: Graph, changes: list[tuple[str, int]], seed: int = 0) -> Iterator[list[torch.Tensor]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_graphs import frames, graphs, sequences
+from random_graphs import CHANGES, frames, graphs, grow, sequences
 
 from saccade.kernels.reference import evaluate
 from saccade.runtime import Program, native
@@ -24,7 +25,7 @@ def identical(left: torch.Tensor, right: torch.Tensor) -> bool:
 
 
 def error(given: torch.Tensor, expected: torch.Tensor) -> float:
-    norm = expected.double().norm().clamp(min=1e-3 * max(1, expected.numel()) ** 0.5)
+    norm = expected.double().norm().clamp(min=1e-2 * max(1, expected.numel()) ** 0.5)
     return float((given.double() - expected.double()).norm() / norm)
 
 
@@ -40,6 +41,15 @@ def test_outputs_are_those_of_a_dense_pass_after_any_changes(instruction_set, gr
             assert identical(given_, dense), (step, name)
 
 
+@pytest.fixture
+def torch_without_onednn() -> Iterator[None]:
+    """Some builds of oneDNN read fresh memory in a convolution of a channels-last map of one channel."""
+    torch._C._set_mkldnn_enabled(False)
+    yield
+    torch._C._set_mkldnn_enabled(True)
+
+
+@pytest.mark.usefixtures("torch_without_onednn")
 @settings(settings_of_graphs, max_examples=60)
 @given(graphs(), sequences(3))
 def test_outputs_agree_with_torch_for_any_graph(graph, changes) -> None:
@@ -50,6 +60,17 @@ def test_outputs_agree_with_torch_for_any_graph(graph, changes) -> None:
             assert given_.dtype == expected.dtype
             if given_.is_floating_point():
                 assert error(given_, expected) < 1e-4, name
+
+
+@pytest.mark.parametrize("seed", range(0, 240, 40))
+def test_outputs_are_those_of_a_dense_pass_for_many_seeded_graphs(seed) -> None:
+    for number in range(seed, seed + 40):
+        graph = grow(number, 5 + number % 25)
+        changes = [(CHANGES[(number + step) % len(CHANGES)], number + step) for step in range(4)]
+        session = Program(graph, threads=1 + number % 2).session(poison=True)
+        for step, inputs in enumerate(frames(graph, changes)):
+            for given_, dense in zip(session(*inputs), session.dense(*inputs), strict=True):
+                assert identical(given_, dense), (number, step)
 
 
 @settings(settings_of_graphs, max_examples=25)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from saccade.errors import FrameError
+from saccade.errors import FrameError, PolicyError
 from saccade.graph import Fallback, Reference
 from saccade.kernels.reference import fetch, run_fallback
 from saccade.runtime.activity import activity_maps
@@ -52,7 +52,7 @@ class Session:
         self._frames = 0
         self._seconds = 0.0
         self._last_seconds = 0.0
-        self._last_macs = 0
+        self._macs_before: int | None = None
         self._macs_dense = sum(program.native.macs)
         self._input_names = program.graph.inputs
 
@@ -94,7 +94,8 @@ class Session:
         self._started = False
         self._frames = 0
         self._seconds = 0.0
-        self._last_macs = 0
+        self._last_seconds = 0.0
+        self._macs_before = None
         self._fallbacks = {name: FallbackCounter() for name in self._fallbacks}
 
     def report(self) -> Report:
@@ -112,8 +113,7 @@ class Session:
     @property
     def last_frame(self) -> FrameCost:
         """What the last frame took."""
-        total = sum(row[0] for row in self._native.counters)
-        done, self._last_macs = total - self._last_macs, total
+        done = 0 if self._macs_before is None else self._macs_done() - self._macs_before
         share = float(self.change_maps()[self._input_names[0]].float().mean()) if self._started else 0.0
         return FrameCost(done, self._macs_dense, self._last_seconds * 1e3, share)
 
@@ -151,6 +151,11 @@ class Session:
         copy._changed = dict(self._changed)
         copy._references = {name: value.clone() for name, value in self._references.items()}
         copy._started = self._started
+        copy._frames = self._frames
+        copy._seconds = self._seconds
+        copy._last_seconds = self._last_seconds
+        copy._macs_before = self._macs_before
+        copy._fallbacks = {name: replace(counter) for name, counter in self._fallbacks.items()}
         return copy
 
     def __getstate__(self) -> dict[str, Any]:
@@ -180,6 +185,11 @@ class Session:
         if frame.device.type != "cpu":
             raise FrameError(f"a frame on {frame.device} was given; expected one on the CPU: call frame.cpu()")
         if frame.dtype != expected.dtype:
+            if frame.is_floating_point() and not expected.dtype.is_floating_point:
+                raise FrameError(
+                    f"a frame of {frame.dtype} was given; this program was compiled for {expected.dtype}, which cannot "
+                    "hold it: convert the frame, compile another program, or use saccade.incremental, which adapts"
+                )
             frame = frame.to(expected.dtype)
         return frame.detach().contiguous()
 
@@ -190,7 +200,9 @@ class Session:
             any_change = False
             for name, frame in zip(self._input_names, frames, strict=True):
                 any_change |= self._take_input(name, frame, take_all, forced)
+            self._macs_before = None
             if any_change or not self._started:
+                self._macs_before = self._macs_done()
                 self._run()
                 self._started = True
             else:
@@ -203,7 +215,7 @@ class Session:
             return self._hold(name, frame.clone())
         mask = None
         if forced is not None:
-            mask = forced[tuple(frame.shape[2:])]
+            mask = forced[tuple(frame.shape[2:])].flatten().repeat(frame.shape[0])
         elif not take_all:
             mask = self._policy_mask(name, frame)
         load = self._native.load_uint8 if frame.dtype == torch.uint8 else self._native.load_float32
@@ -223,10 +235,15 @@ class Session:
             return None
         changes = policy.changes(frame, reference)
         if changes is None:
-            changes = (frame != reference).any(1)
-        mask = changes.to(torch.uint8).contiguous()
+            changes = _different_bits(frame, reference).any(1)
+        places = (frame.shape[0], *frame.shape[2:])
+        if tuple(changes.shape) != places or changes.dtype != torch.bool:
+            raise PolicyError(
+                f"{type(policy).__name__}.changes returned {changes.dtype} of shape {tuple(changes.shape)}; expected "
+                f"torch.bool of shape {places}: one place of each image, or None for every place that differs"
+            )
         reference.copy_(torch.where(changes[:, None], frame, reference))
-        return mask
+        return changes.to(torch.uint8).contiguous()
 
     def _hold(self, name: str, value: torch.Tensor) -> bool:
         """Keeps a value that only torch reads; returns whether it differs from the last one."""
@@ -270,6 +287,9 @@ class Session:
                 self._changed[name] = bool(self._native.load_float32(number, self._values[name].data_ptr()))
         self._fallbacks[operator.name].add(time.perf_counter() - began)
 
+    def _macs_done(self) -> int:
+        return sum(row[0] for row in self._native.counters)
+
     def _pointers(self, operator: Fallback) -> set[int]:
         return {self._values[name].data_ptr() for name in operator.inputs if name in self._values}
 
@@ -296,7 +316,7 @@ class Session:
         leaves = []
         for leaf in graph.outputs:
             if not isinstance(leaf, Reference):
-                leaves.append(leaf)
+                leaves.append(leaf.clone() if isinstance(leaf, torch.Tensor) else leaf)
                 continue
             number = self._number(leaf.tensor)
             tensor = graph.tensors[leaf.tensor]
@@ -320,9 +340,13 @@ class Session:
 
 
 def _same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:
-    """Whether two tensors of one shape agree bit for bit, NaN included."""
-    if left.dtype != right.dtype:
-        return False
-    if left.is_floating_point():
-        return bool(((left == right) | (left.isnan() & right.isnan())).all())
-    return bool(torch.equal(left, right))
+    """Whether two tensors of one shape agree bit for bit, NaN and the sign of zero included."""
+    return left.dtype == right.dtype and not bool(_different_bits(left, right).any())
+
+
+def _different_bits(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Returns where two contiguous tensors of one shape and type differ in any bit."""
+    if not left.is_floating_point():
+        return left != right
+    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[left.element_size()]
+    return left.contiguous().view(whole) != right.contiguous().view(whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from saccade.capture import capture_module, capture_onnx
 from saccade.capture.module import check_module
 from saccade.capture.onnx_file import onnx_input_names
-from saccade.errors import FrameError, ModelError
+from saccade.errors import CaptureError, FrameError, ModelError
 from saccade.graph import Graph
 from saccade.policy import Policy, resolve_policy
 from saccade.runtime.program import Program
@@ -125,9 +126,33 @@ class Stream:
         signature = _signature(arguments, keywords)
         if signature not in self._programs:
             _check_frames(self.model, arguments, keywords)
-            graph = _capture(self.model, arguments, keywords)
+            try:
+                graph = _capture(self.model, arguments, keywords)
+            except CaptureError as cause:
+                misfit = self._misfit(arguments, keywords)
+                if misfit is None:
+                    raise
+                raise FrameError(misfit) from cause
             self._programs[signature] = Program(graph, self.policy, self.threads)
         return self._programs[signature]
+
+    def _misfit(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str | None:
+        """Returns what is wrong with a frame that could not be captured, or None where the model may be at fault."""
+        given = [tuple(tensor.shape) for tensor in _tensors(arguments, keywords)]
+        if self._programs:
+            graph = next(iter(self._programs.values())).graph
+            taken = [graph.tensors[name].shape for name in graph.inputs]
+            return (
+                f"{_shapes(given)} given, which the model does not take; it took {_shapes(taken)} before: give as many "
+                "tensors of as many dimensions and channels, no smaller than the model's windows"
+            )
+        first = _first_convolution(self.model)
+        if first is None or len(given) != 1 or len(given[0]) != 4 or given[0][1] == first.in_channels:
+            return None
+        return (
+            f"a frame of shape {given[0]} was given; the model's first convolution takes {first.in_channels} channels: "
+            f"expected (N, {first.in_channels}, H, W), convert the frame's colours or move its channels first"
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
         """Returns a stream that goes on from the same frame; the model and the programs are shared."""
@@ -177,9 +202,7 @@ def _as_engine_takes_it(leaf: Any) -> Any:
 
 def _check_frames(model: Model, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
     """Rejects what can only be a mistake, before a capture fails on it less clearly."""
-    tensors = [
-        leaf for leaf in torch.utils._pytree.tree_leaves((arguments, keywords)) if isinstance(leaf, torch.Tensor)
-    ]
+    tensors = _tensors(arguments, keywords)
     if not tensors:
         raise FrameError("no tensor was given; expected a frame, a float32 tensor of shape (N, C, H, W)")
     for frame in tensors:
@@ -196,6 +219,16 @@ def _check_frames(model: Model, arguments: tuple[Any, ...], keywords: dict[str, 
         )
     if min(shape) < 1:
         raise FrameError(f"an empty frame of shape {shape} was given; expected every dimension to be at least 1")
+
+
+def _tensors(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> list[torch.Tensor]:
+    leaves = torch.utils._pytree.tree_leaves((arguments, keywords))
+    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
+def _shapes(shapes: Sequence[tuple[int, ...]]) -> str:
+    noun = "a frame of shape" if len(shapes) == 1 else "frames of shapes"
+    return f"{noun} {', '.join(str(shape) for shape in shapes)}"
 
 
 def _first_convolution(model: Model) -> torch.nn.Conv2d | None:
