@@ -113,6 +113,18 @@ def test_video_judges_frames_and_writes_rows(streams: list[Stream], pictures: Pa
     assert engine["macs_share"] == 0.25
 
 
+def test_both_benchmarks_run_the_engine_itself(pictures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    arguments = ["network", *TINY, "--active", "1,0.1,0", "--rounds", "2", "--json", str(path)]
+    CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert all(row["relative_error"] < 1e-4 for row in json.loads(path.read_text())["rows"])
+    CliRunner().invoke(
+        app, ["video", str(pictures), *TINY, "--check", "1", "--json", str(path)], catch_exceptions=False
+    )
+    engine = json.loads(path.read_text())["rows"][0]
+    assert engine["frames_identical_to_dense"] == engine["frames_judged"] == 6
+
+
 def test_an_unwritable_file_is_refused_before_the_model_is_built(tmp_path: Path) -> None:
     arguments = ["network", "--model", "no such model", "--json", str(tmp_path / "missing" / "rows.json")]
     with pytest.raises(SinkError, match="cannot write"):
