@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from saccade.graph import Graph, Operator, Reference, Tensor
-from saccade.kernels import reference
+from saccade.kernels.reference import evaluate
 from saccade.runtime import Program, native
 
 Shape = tuple[int, ...]
@@ -43,19 +43,6 @@ def with_changed_places(frames: Sequence[torch.Tensor], seed: int, value: float 
         else:
             frame[image, channel, y, x] = value
     return changed
-
-
-def evaluate(graph: Graph, inputs: Sequence[torch.Tensor]) -> list[Any]:
-    """Returns what the definitions give, without oneDNN.
-
-    Some builds of it read fresh memory: torch 2.15's conv2d of a channels-last (3, 1, 5, 5) input of zeros with a
-    3 x 3 kernel and stride (1, 3).
-    """
-    torch._C._set_mkldnn_enabled(False)
-    try:
-        return reference.evaluate(graph, inputs)
-    finally:
-        torch._C._set_mkldnn_enabled(True)
 
 
 def same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:
