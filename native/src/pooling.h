@@ -19,8 +19,9 @@ static SACCADE_INLINE void clip(int origin, int taps, int dilation, int size, in
     last = origin + (taps - 1) * dilation < size ? taps : (size - origin + dilation - 1) / dilation;
 }
 
-static void max_pool(const PoolArguments &arguments, const View &input, float *output, int32_t image, int32_t y,
-                     int32_t x) {
+template <int Vectors>
+static SACCADE_INLINE void max_pool_place(const PoolArguments &arguments, const View &input, float *output,
+                                          int32_t image, int32_t y, int32_t x) {
     const int top = y * arguments.stride_y - arguments.pad_top;
     const int left = x * arguments.stride_x - arguments.pad_left;
     int first_row, last_row, first_column, last_column;
@@ -29,27 +30,35 @@ static void max_pool(const PoolArguments &arguments, const View &input, float *o
     const float *origin = input.at(image, top, left);
     const int64_t row_step = arguments.dilation_y * input.row_stride;
     const int64_t column_step = arguments.dilation_x * input.pixel_stride;
-    constexpr int vectors = 4;
-    for (int channel = 0; channel < input.c; channel += vectors * kLanes) {
-        Vector largest[vectors];
+    for (int channel = 0; channel < input.c; channel += Vectors * kLanes) {
+        Vector largest[Vectors];
 #pragma GCC unroll 4
-        for (int vector = 0; vector < vectors; ++vector) {
+        for (int vector = 0; vector < Vectors; ++vector) {
             largest[vector] = splat(-__builtin_inff());
         }
         for (int row = first_row; row < last_row; ++row) {
             for (int column = first_column; column < last_column; ++column) {
                 const float *source = origin + row * row_step + column * column_step + channel;
 #pragma GCC unroll 4
-                for (int vector = 0; vector < vectors; ++vector) {
+                for (int vector = 0; vector < Vectors; ++vector) {
                     const Vector value = load(source + vector * kLanes);
                     const Mask taken = (value > largest[vector]) | (value != value);
                     largest[vector] = taken ? value : largest[vector];
                 }
             }
         }
-        for (int vector = 0; vector < vectors && channel + vector * kLanes < input.c; ++vector) {
+        for (int vector = 0; vector < Vectors && channel + vector * kLanes < input.c; ++vector) {
             store_channels(output, channel + vector * kLanes, input.c, largest[vector]);
         }
+    }
+}
+
+static void max_pool(const PoolArguments &arguments, const View &input, float *output, int32_t image, int32_t y,
+                     int32_t x) {
+    if (input.c <= 2 * kLanes) {
+        max_pool_place<2>(arguments, input, output, image, y, x);
+    } else {
+        max_pool_place<4>(arguments, input, output, image, y, x);
     }
 }
 

@@ -5,6 +5,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "saccade/types.h"
 
 #if !defined(SACCADE_ISA)
@@ -42,7 +46,28 @@ static SACCADE_INLINE void store(float *target, Vector value) { std::memcpy(targ
 
 static SACCADE_INLINE Vector splat(float value) { return value - Vector{}; }
 
-// The first `count` floats only.
+// The first `count` floats only; the other lanes of a load are zero.
+#if defined(__AVX512F__)
+static SACCADE_INLINE void store_partial(float *target, Vector value, int count) {
+    _mm512_mask_storeu_ps(target, static_cast<__mmask16>((1u << count) - 1u), reinterpret_cast<__m512>(value));
+}
+
+static SACCADE_INLINE Vector load_partial(const float *source, int count) {
+    return reinterpret_cast<Vector>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), source));
+}
+#elif defined(__AVX2__)
+static SACCADE_INLINE __m256i first_lanes(int count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static SACCADE_INLINE void store_partial(float *target, Vector value, int count) {
+    _mm256_maskstore_ps(target, first_lanes(count), reinterpret_cast<__m256>(value));
+}
+
+static SACCADE_INLINE Vector load_partial(const float *source, int count) {
+    return reinterpret_cast<Vector>(_mm256_maskload_ps(source, first_lanes(count)));
+}
+#else
 static SACCADE_INLINE void store_partial(float *target, Vector value, int count) {
     std::memcpy(target, &value, static_cast<unsigned>(count) * sizeof(float));
 }
@@ -52,6 +77,7 @@ static SACCADE_INLINE Vector load_partial(const float *source, int count) {
     std::memcpy(&value, source, static_cast<unsigned>(count) * sizeof(float));
     return value;
 }
+#endif
 
 // Stops the compiler from spilling a value that every step of an inner loop reads.
 static SACCADE_INLINE void keep_in_register(Vector &value) {
