@@ -235,7 +235,10 @@ class AveragePool(Operator):
 
 @dataclass(frozen=True, eq=False)
 class AdaptiveAveragePool(Operator):
-    """The mean over each of H_out x W_out windows, ``floor(i * H / H_out) .. ceil((i + 1) * H / H_out)``; 1 x 1 is global."""
+    """The mean over each of H_out x W_out windows, ``floor(i * H / H_out) .. ceil((i + 1) * H / H_out)``.
+
+    An output of 1 x 1 is global pooling.
+    """
 
     kind: ClassVar[str] = "adaptive_average_pool"
 
