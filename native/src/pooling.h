@@ -31,24 +31,18 @@ static SACCADE_INLINE void max_pool_place(const PoolArguments &arguments, const 
     const int64_t row_step = arguments.dilation_y * input.row_stride;
     const int64_t column_step = arguments.dilation_x * input.pixel_stride;
     for (int channel = 0; channel < input.c; channel += Vectors * kLanes) {
-        Vector largest[Vectors];
-#pragma GCC unroll 4
-        for (int vector = 0; vector < Vectors; ++vector) {
-            largest[vector] = splat(-__builtin_inff());
-        }
+        Maximum largest[Vectors];
         for (int row = first_row; row < last_row; ++row) {
             for (int column = first_column; column < last_column; ++column) {
                 const float *source = origin + row * row_step + column * column_step + channel;
 #pragma GCC unroll 4
                 for (int vector = 0; vector < Vectors; ++vector) {
-                    const Vector value = load(source + vector * kLanes);
-                    const Mask taken = (value > largest[vector]) | (value != value);
-                    largest[vector] = taken ? value : largest[vector];
+                    largest[vector].take(load(source + vector * kLanes));
                 }
             }
         }
         for (int vector = 0; vector < Vectors && channel + vector * kLanes < input.c; ++vector) {
-            store_channels(output, channel + vector * kLanes, input.c, largest[vector]);
+            store_channels(output, channel + vector * kLanes, input.c, largest[vector].value());
         }
     }
 }

@@ -79,6 +79,34 @@ static SACCADE_INLINE Vector load_partial(const float *source, int count) {
 }
 #endif
 
+// A maximum over many vectors. NaN wins, as in torch; it is kept apart because the processors' own maximum drops it.
+struct Maximum {
+    Vector largest = splat(-__builtin_inff());
+#if defined(__AVX512F__)
+    __mmask16 unordered = 0;
+
+    SACCADE_INLINE void take(Vector value) {
+        const auto raw = reinterpret_cast<__m512>(value);
+        unordered = static_cast<__mmask16>(unordered | _mm512_cmp_ps_mask(raw, raw, _CMP_UNORD_Q));
+        largest = reinterpret_cast<Vector>(_mm512_max_ps(raw, reinterpret_cast<__m512>(largest)));
+    }
+
+    SACCADE_INLINE Vector value() const {
+        const __m512 nan = _mm512_set1_ps(__builtin_nanf(""));
+        return reinterpret_cast<Vector>(_mm512_mask_mov_ps(reinterpret_cast<__m512>(largest), unordered, nan));
+    }
+#else
+    Mask unordered = {};
+
+    SACCADE_INLINE void take(Vector value) {
+        unordered |= value != value;
+        largest = value > largest ? value : largest;
+    }
+
+    SACCADE_INLINE Vector value() const { return unordered ? splat(__builtin_nanf("")) : largest; }
+#endif
+};
+
 // Stops the compiler from spilling a value that every step of an inner loop reads.
 static SACCADE_INLINE void keep_in_register(Vector &value) {
 #if defined(__x86_64__)
