@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -48,10 +49,33 @@ def lower(program: Program, step: Step) -> Iterator[Step]:
         return
     for kind in type(step.operator).__mro__:
         if kind in _LOWERINGS:
+            _check_channels(program, step)
             _LOWERINGS[kind](program, step, step.operator)
             yield step
             return
     raise CaptureError(f"operator {step.name!r} of kind {step.operator.kind!r} has no native form")
+
+
+def _check_channels(program: Program, step: Step) -> None:
+    """Raises where weights do not fit the input: the kernels would read past their end."""
+    operator, shape = step.operator, program.graph.tensors[step.inputs[0]].shape if step.inputs else ()
+    expected = None
+    if isinstance(operator, Convolution):
+        expected = operator.weight.shape[1] * operator.groups
+    elif isinstance(operator, TransposedConvolution):
+        expected = operator.weight.shape[0]
+    elif isinstance(operator, ChannelAffine):
+        expected = operator.scale.numel()
+    elif isinstance(operator, Linear) and operator.weight.shape[1] != math.prod(shape[1:]):
+        raise CaptureError(
+            f"{step.name!r} takes {operator.weight.shape[1]} values an image, but its input {step.inputs[0]!r} has "
+            f"shape {shape}: give frames of the size that the model was made for"
+        )
+    if expected is not None and shape[1] != expected:
+        raise CaptureError(
+            f"{step.name!r} takes {expected} channels, but its input {step.inputs[0]!r} has shape {shape}: give frames "
+            "of as many channels as the model was made for"
+        )
 
 
 def _number(program: Program, name: str) -> int:

@@ -23,6 +23,8 @@ from saccade.runtime.threads import thread_count
 
 Model = torch.nn.Module | str | os.PathLike[str]
 Signature = tuple[Any, ...]
+PROGRAMS_KEPT = 4
+"""Frame sizes that a stream stays planned for, so that a source of ever new sizes does not fill the memory."""
 
 
 def compile_program(
@@ -128,12 +130,15 @@ class Stream:
             _check_frames(self.model, arguments, keywords)
             try:
                 graph = _capture(self.model, arguments, keywords)
+                program = Program(graph, self.policy, self.threads)
             except CaptureError as cause:
                 misfit = self._misfit(arguments, keywords)
                 if misfit is None:
                     raise
                 raise FrameError(misfit) from cause
-            self._programs[signature] = Program(graph, self.policy, self.threads)
+            self._programs[signature] = program
+            if len(self._programs) > PROGRAMS_KEPT:
+                del self._programs[next(iter(self._programs))]
         return self._programs[signature]
 
     def _misfit(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str | None:
