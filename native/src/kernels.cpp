@@ -15,12 +15,12 @@ namespace saccade {
 
 const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
     static const KernelTable table = {
-        SACCADE_NAME(SACCADE_ISA),   SACCADE_ISA::kLanes,      SACCADE_ISA::kMaxVectors,
-        SACCADE_ISA::kBlockPixels,   SACCADE_ISA::convolution, SACCADE_ISA::depthwise,
-        SACCADE_ISA::elementwise,    SACCADE_ISA::max_pool,    SACCADE_ISA::average_pool,
-        SACCADE_ISA::window_sum,     SACCADE_ISA::vector_sum,  SACCADE_ISA::partial_linear,
-        SACCADE_ISA::bilinear,       SACCADE_ISA::softmax,     SACCADE_ISA::layer_normalization,
-        SACCADE_ISA::compare_planes,
+        SACCADE_NAME(SACCADE_ISA), SACCADE_ISA::kLanes,      SACCADE_ISA::kMaxVectors,
+        SACCADE_ISA::kBlockPixels, SACCADE_ISA::convolution, SACCADE_ISA::depthwise,
+        SACCADE_ISA::elementwise,  SACCADE_ISA::max_pool,    SACCADE_ISA::average_pool,
+        SACCADE_ISA::window_sum,   SACCADE_ISA::vector_sum,  SACCADE_ISA::partial_linear,
+        SACCADE_ISA::bilinear,     SACCADE_ISA::softmax,     SACCADE_ISA::layer_normalization,
+        SACCADE_ISA::compare,
     };
     return &table;
 }

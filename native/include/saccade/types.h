@@ -138,10 +138,9 @@ struct KernelTable {
     void (*softmax)(const float *input, float *output, int32_t channels, bool logarithm);
     void (*layer_normalization)(const LayerNormalizationArguments &, const float *input, float *output,
                                 int32_t channels);
-    // Marks in `changed` (one byte a place) where a bit of `frame` and `reference` differs; OR over `planes` planes.
-    // Returns whether any does.
-    bool (*compare_planes)(const float *frame, const float *reference, int64_t plane_stride, int32_t planes,
-                           int32_t width, uint8_t *changed);
+    // Marks in `changed` (one byte a place, others kept) where a bit of `frame` and `reference` differs; returns
+    // whether any does.
+    bool (*compare)(const float *frame, const float *reference, int64_t count, uint8_t *changed);
 };
 
 const KernelTable *kernel_table_baseline();
