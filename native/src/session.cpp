@@ -270,7 +270,7 @@ void Session::run(int first, int last) {
             const View &output = view(op.output);
             const auto found = forced_.find({output.h, output.w});
             if (found != forced_.end()) {
-                own_map(op.output).set(found->second.data());
+                current_[static_cast<size_t>(op.output)] = &found->second;
             }
         }
         const ChangeMap &map = this->map(op.output);
@@ -310,11 +310,21 @@ void Session::force(int height, int width, const uint8_t *bytes) {
             images = view.n;
         }
     }
-    std::vector<uint8_t> &map = forced_[{height, width}];
-    map.clear();
+    std::vector<uint8_t> all;
     for (int image = 0; image < images; ++image) {
-        map.insert(map.end(), bytes, bytes + int64_t{height} * width);
+        all.insert(all.end(), bytes, bytes + int64_t{height} * width);
     }
+    ChangeMap &map = forced_[{height, width}];
+    map = ChangeMap(images, height, width);
+    map.set(all.data());
+}
+
+void Session::stop_forcing() {
+    for (size_t tensor = 0; tensor < maps_.size(); ++tensor) {
+        maps_[tensor].set_none();
+        current_[tensor] = &maps_[tensor];
+    }
+    forced_.clear();
 }
 
 } // namespace saccade

@@ -95,7 +95,7 @@ class Session {
     void reset();
     // From now on every change map of that height and width is this one (one byte a place); for benchmarks.
     void force(int height, int width, const uint8_t *bytes);
-    void stop_forcing() { forced_.clear(); }
+    void stop_forcing();
 
     const Program &program() const { return *program_; }
     const KernelTable &kernels() const { return *program_->kernels; }
@@ -137,7 +137,7 @@ class Session {
         bool taken = false;
     };
     std::map<int, Reference> references_;
-    std::map<std::pair<int, int>, std::vector<uint8_t>> forced_;
+    std::map<std::pair<int, int>, ChangeMap> forced_;
 };
 
 } // namespace saccade

@@ -47,7 +47,8 @@ class Session:
         self._changed: dict[str, bool] = {}
         self._references: dict[str, torch.Tensor] = {}
         self._fallbacks = {operator.name: FallbackCounter() for operator in program.graph.fallbacks()}
-        self._activity: dict[tuple[float, int], dict[tuple[int, int], torch.Tensor]] = {}
+        self._activity: dict[tuple[int, int], torch.Tensor] = {}
+        self._forced: tuple[float, int] | None = None
         self._started = False
         self._frames = 0
         self._seconds = 0.0
@@ -134,15 +135,18 @@ class Session:
             share: 0..1; the active places are seeded blobs, at least one place where the share is above 0.
             seed: of the blobs.
         """
-        if (share, seed) not in self._activity:
-            self._activity = {(share, seed): activity_maps(self.program, share, seed)}
-        maps = self._activity[share, seed]
-        for (height, width), mask in maps.items():
-            self._native.force(height, width, mask.data_ptr())
-        try:
-            self._advance(self._flatten((frame,), {}), forced=maps)
-        finally:
+        if self._forced != (share, seed):
+            self._stop_forcing()
+            self._activity = activity_maps(self.program, share, seed)
+            for (height, width), mask in self._activity.items():
+                self._native.force(height, width, mask.data_ptr())
+            self._forced = (share, seed)
+        self._advance(self._flatten((frame,), {}), forced=self._activity)
+
+    def _stop_forcing(self) -> None:
+        if self._forced is not None:
             self._native.stop_forcing()
+            self._forced = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session:
         """Returns a session that goes on from the same frame and shares the program."""
@@ -196,6 +200,8 @@ class Session:
     def _advance(
         self, frames: Sequence[torch.Tensor], *, take_all: bool = False, forced: dict[Any, torch.Tensor] | None = None
     ) -> Any:
+        if forced is None:
+            self._stop_forcing()
         with torch.no_grad():
             any_change = False
             for name, frame in zip(self._input_names, frames, strict=True):
@@ -215,7 +221,8 @@ class Session:
             return self._hold(name, frame.clone())
         mask = None
         if forced is not None:
-            mask = forced[tuple(frame.shape[2:])].flatten().repeat(frame.shape[0])
+            mask = forced[tuple(frame.shape[2:])]
+            mask = mask if frame.shape[0] == 1 else mask.repeat(frame.shape[0])
         elif not take_all:
             mask = self._policy_mask(name, frame)
         load = self._native.load_uint8 if frame.dtype == torch.uint8 else self._native.load_float32
