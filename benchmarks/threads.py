@@ -18,7 +18,7 @@ import saccade
 from saccade.measure import Environment, Record, alternate
 from saccade.runtime import native_information
 
-ROUNDS = 12
+ROUNDS = 8
 SHARES = (1.0, 0.1, 0.05)
 
 
