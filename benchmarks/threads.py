@@ -53,7 +53,9 @@ def main(path: Path | None) -> None:
                 process.join()
 
 
-def measure(record: Record, sessions: dict[str, saccade.Session], frame: torch.Tensor, share: float, busy: bool) -> None:
+def measure(
+    record: Record, sessions: dict[str, saccade.Session], frame: torch.Tensor, share: float, busy: bool
+) -> None:
     """Adds a row for each session at one share."""
     contenders = {
         name: (lambda number, session=session: session.run_with_activity(frame, share, 0))
