@@ -9,7 +9,7 @@
 
 namespace saccade::SACCADE_ISA {
 
-constexpr int kBlockPixels = 96;
+constexpr int kBlockPixels = 192;
 // Weights of one chunk: about this many floats, so that they stay in the first or second level of cache while all
 // places of a block pass over them.
 constexpr int kChunkFloats = 24 * 1024;
