@@ -51,6 +51,14 @@ void ChangeMap::set_all() {
     starts_ = all_starts_;
 }
 
+bool ChangeMap::set_if_uniform(const ChangeMap &input) {
+    if (input.state_ == State::some) {
+        return false;
+    }
+    input.empty() ? set_none() : set_all();
+    return true;
+}
+
 uint8_t *ChangeMap::edit() {
     bytes_.assign(static_cast<size_t>(places()), 0);
     return bytes_.data();
@@ -139,9 +147,7 @@ void ChangeMap::set_union(const std::vector<const ChangeMap *> &maps) {
 
 void ChangeMap::set_windows(const ChangeMap &input, int kernel_height, int kernel_width, int stride_y, int stride_x,
                             int pad_top, int pad_left, int dilation_y, int dilation_x) {
-    if (input.state_ != State::some) {
-        // All of the input changed: a window that lies in the padding alone is marked too, which is harmless.
-        input.state_ == State::all ? set_all() : set_none();
+    if (set_if_uniform(input)) { // a window that lies in the padding alone may be marked too, which is harmless
         return;
     }
     uint8_t *bytes = edit();

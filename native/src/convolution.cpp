@@ -195,8 +195,7 @@ class TransposedConvolution final : public Operator {
     void propagate(Session &session) const override {
         const ChangeMap &input = session.map(inputs[0]);
         ChangeMap &map = session.own_map(output);
-        if (input.state() != ChangeMap::State::some) {
-            input.empty() ? map.set_none() : map.set_all();
+        if (map.set_if_uniform(input)) {
             return;
         }
         uint8_t *bytes = map.edit();

@@ -32,6 +32,8 @@ class ChangeMap {
 
     void set_none();
     void set_all();
+    // Where all or none of the input changed, so does all or none of this map; returns whether that was so.
+    bool set_if_uniform(const ChangeMap &input);
     // One byte a place, 0 or not; copied.
     void set(const uint8_t *bytes);
     // The map's own bytes, zeroed, to be filled by the caller, who then calls `count`.

@@ -273,7 +273,10 @@ class Session:
 
     def _settle(self) -> None:
         """Marks that nothing changed, so that change maps tell the truth."""
-        self._native.run(0, len(self.program.native_steps)) if not self.program.graph.fallbacks() else self._run()
+        if self._fallbacks:
+            self._run()
+        else:
+            self._native.run(0, len(self.program.native_steps))
 
     def _run_fallback(self, operator: Fallback) -> None:
         ready = all(name in self._values or self._number(name) is not None for name in operator.outputs)
