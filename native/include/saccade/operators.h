@@ -40,6 +40,16 @@ class PackedConvolution {
 std::unique_ptr<Operator> make_convolution(const Program &program, std::string name, int input, int output,
                                            int residual, const float *weight, const float *bias,
                                            const ConvolutionShape &shape, Activation activation);
+// A copy of `input` that follows it by single elements, or by whole places: see transmission.h.
+enum class Sending : int32_t;
+std::unique_ptr<Operator> make_transmission(const Program &program, std::string name, int input, int output,
+                                            Sending sending);
+// A convolution over the copy that the operator number `transmission` makes. `delta_cost` is the time of a multiply-add
+// by deltas over that of one by places.
+std::unique_ptr<Operator> make_element_convolution(const Program &program, std::string name, int input, int output,
+                                                   int residual, int transmission, const float *weight,
+                                                   const float *bias, const ConvolutionShape &shape,
+                                                   Activation activation, double delta_cost);
 std::unique_ptr<Operator> make_depthwise(const Program &program, std::string name, int input, int output, int residual,
                                          const float *weight, const float *bias, const ConvolutionShape &shape,
                                          Activation activation);
