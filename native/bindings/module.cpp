@@ -149,14 +149,15 @@ NB_MODULE(native, module) {
             "add_element_convolution",
             [](ProgramHandle &self, const std::string &name, int input, int output, int residual, int transmission,
                const Floats &weight, const std::optional<Floats> &bias, std::vector<int> stride,
-               std::vector<int> padding, std::vector<int> dilation, const std::string &function, float a, float b,
-               double delta_cost) {
+               std::vector<int> padding, std::vector<int> dilation, int groups, const std::string &function, float a,
+               float b, double delta_cost) {
                 return self.add(saccade::make_element_convolution(
                     *self.program, name, input, output, residual, transmission, weight.data(), pointer(bias),
-                    convolution_shape(weight, stride, padding, dilation, 1), activation(function, a, b), delta_cost));
+                    convolution_shape(weight, stride, padding, dilation, groups), activation(function, a, b),
+                    delta_cost));
             },
             "name"_a, "input"_a, "output"_a, "residual"_a, "transmission"_a, "weight"_a, "bias"_a.none(), "stride"_a,
-            "padding"_a, "dilation"_a, "function"_a, "a"_a, "b"_a, "delta_cost"_a)
+            "padding"_a, "dilation"_a, "groups"_a, "function"_a, "a"_a, "b"_a, "delta_cost"_a)
         .def(
             "add_flat_linear",
             [](ProgramHandle &self, const std::string &name, int input, int output, const Floats &weight,

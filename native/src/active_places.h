@@ -33,14 +33,13 @@ void parallel_ranges(Session &session, const ChangeMap &map, int64_t cost, const
     const int64_t threads = session.pool().threads();
     const int64_t tasks =
         threads == 1 ? 1 : std::clamp<int64_t>(total * std::max<int64_t>(cost, 1) / kSmallest, 1, 4 * threads);
-    session.pool().parallel_for(
-        tasks, [&](int64_t task, int) { visit(total * task / tasks, total * (task + 1) / tasks); });
+    session.pool().parallel_for(tasks,
+                                [&](int64_t task, int) { visit(total * task / tasks, total * (task + 1) / tasks); });
 }
 
 // The same, by runs of places.
 template <typename Visit> void parallel_runs(Session &session, const ChangeMap &map, int64_t cost, const Visit &visit) {
-    parallel_ranges(session, map, cost,
-                    [&](int64_t first, int64_t last) { for_each_run(map, first, last, visit); });
+    parallel_ranges(session, map, cost, [&](int64_t first, int64_t last) { for_each_run(map, first, last, visit); });
 }
 
 // Constants for a kernel, copied and padded with zeros to whole vectors.

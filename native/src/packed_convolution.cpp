@@ -125,4 +125,20 @@ PackedConvolution::PackedConvolution(const KernelTable &kernels, const float *we
                   activation};
 }
 
+PackedDepthwise::PackedDepthwise(const KernelTable &kernels, const float *weight, const float *bias, int channels,
+                                 const ConvolutionShape &shape, Activation activation)
+    : bias_(padded(kernels, bias, channels)) {
+    const int taps = shape.kernel_height * shape.kernel_width;
+    const int64_t width = (channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+    weights_.assign(static_cast<size_t>(width * taps), 0.0f);
+    for (int channel = 0; channel < channels; ++channel) {
+        for (int tap = 0; tap < taps; ++tap) {
+            weights_[static_cast<size_t>(tap * width + channel)] = weight[channel * taps + tap];
+        }
+    }
+    arguments_ = {weights_.data(),     bias_.data(),       width,
+                  shape.kernel_height, shape.kernel_width, shape.stride_x,
+                  shape.dilation_y,    shape.dilation_x,   activation};
+}
+
 } // namespace saccade

@@ -11,8 +11,9 @@
 namespace saccade {
 
 size_t TransmissionMemory::bytes() const {
-    return ranks.size() * sizeof(int32_t) + deltas.capacity() * sizeof(Delta) + counts.capacity() * sizeof(int32_t) +
-           2 * thresholds.size() * sizeof(float) + ranked.capacity() * sizeof(int64_t);
+    return ranks.size() * sizeof(int32_t) + 2 * changes.capacity() * sizeof(float) +
+           counts.capacity() * sizeof(int32_t) + 2 * thresholds.size() * sizeof(float) +
+           ranked.capacity() * sizeof(int64_t);
 }
 
 void TransmissionMemory::set_thresholds(const float *values, size_t count) {
@@ -83,7 +84,8 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
     const int64_t active = input.active();
     if (static_cast<int64_t>(memory.counts.size()) < active) {
         memory.counts.resize(static_cast<size_t>(active));
-        memory.deltas.resize(static_cast<size_t>(active * channels_));
+        memory.changes.resize(static_cast<size_t>(active * padded_channels_));
+        memory.changed.resize(static_cast<size_t>(active * padded_channels_));
     }
     ChangeMap &map = session.own_map(output);
     uint8_t *bytes = map.edit();
@@ -97,9 +99,10 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
         for_each_run(input, first, std::min(active, first + kPlacesATask), [&](const Run &run) {
             const int64_t row = (int64_t{run.image} * target.h + run.y) * target.w;
             for (int x = run.first_x; x < run.last_x; ++x, ++rank) {
-                const int32_t count = kernels.transmit(source.at(run.image, run.y, x), target.at(run.image, run.y, x),
-                                                       memory.thresholds.data(), channels_,
-                                                       memory.deltas.data() + rank * channels_, &finite);
+                const int64_t slot = rank * padded_channels_;
+                const int32_t count = kernels.transmit(
+                    source.at(run.image, run.y, x), target.at(run.image, run.y, x), memory.thresholds.data(), channels_,
+                    memory.changes.data() + slot, memory.changed.data() + slot, &finite);
                 memory.counts[static_cast<size_t>(rank)] = count;
                 if (count > 0) {
                     bytes[row + x] = 1;

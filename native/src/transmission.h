@@ -15,7 +15,7 @@ class TransmissionMemory final : public OperatorMemory {
   public:
     TransmissionMemory(int64_t places, int32_t channels, int32_t padded_channels)
         : ranks(static_cast<size_t>(places), -1), thresholds(static_cast<size_t>(padded_channels), 0.0f),
-          weights(static_cast<size_t>(padded_channels), 0.0f), channels(channels) {}
+          weights(static_cast<size_t>(padded_channels), 0.0f), channels(channels), slots(padded_channels) {}
 
     std::unique_ptr<OperatorMemory> clone() const override { return std::make_unique<TransmissionMemory>(*this); }
     size_t bytes() const override;
@@ -25,23 +25,25 @@ class TransmissionMemory final : public OperatorMemory {
     DeltaList list(int64_t place, int32_t row) const {
         const int32_t rank = ranks[static_cast<size_t>(place)];
         if (rank < 0) {
-            return {nullptr, 0, row};
+            return {nullptr, nullptr, 0, row};
         }
-        return {deltas.data() + int64_t{rank} * channels, counts[static_cast<size_t>(rank)], row};
+        const int64_t slot = int64_t{rank} * slots;
+        return {changes.data() + slot, changed.data() + slot, counts[static_cast<size_t>(rank)], row};
     }
 
     std::vector<int32_t> ranks;
-    std::vector<Delta> deltas; // `channels` slots a rank
+    std::vector<float> changes;   // `slots` a rank
+    std::vector<int32_t> changed; // their channels
     std::vector<int32_t> counts;
     void set_thresholds(const float *values, size_t count);
 
     std::vector<float> thresholds; // one a channel
     std::vector<float> weights;    // 1 / threshold squared, finite
     std::vector<int64_t> ranked;   // the places with a rank
-    int32_t channels;
-    int64_t sent = 0;   // deltas of this frame
-    bool fresh = true;  // nothing was told yet
-    bool whole = true;  // this frame's copy was not told by deltas: consumers recompute
+    int32_t channels, slots;
+    int64_t sent = 0;  // deltas of this frame
+    bool fresh = true; // nothing was told yet
+    bool whole = true; // this frame's copy was not told by deltas: consumers recompute
 };
 
 class Transmission final : public Operator {

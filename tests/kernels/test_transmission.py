@@ -32,16 +32,19 @@ def network(image: tuple[int, ...], convolution: dict, residual: bool, seed: int
     """Returns frame -> absolute value -> convolution (-> + residual) -> ReLU, and the convolution."""
     generator = torch.Generator().manual_seed(seed)
     c_in, kernel = image[1], convolution["kernel"]
-    weight = torch.randn((convolution["channels"], c_in, *kernel), generator=generator)
+    depthwise = convolution.get("depthwise", False)
+    channels, groups = (c_in, c_in) if depthwise else (convolution["channels"], 1)
+    weight = torch.randn((channels, c_in // groups, *kernel), generator=generator)
     operator = Convolution(
         "convolution",
         ("act",),
         ("sums",),
         weight / weight[0].numel() ** 0.5,
-        torch.randn(convolution["channels"], generator=generator),
+        torch.randn(channels, generator=generator),
         convolution["stride"],
         convolution["padding"],
         convolution["dilation"],
+        groups,
     )
     shape = tuple(run_native(operator, [torch.zeros(image)], ()).shape)
     operators: list[Operator] = [Activation("absolute", ("frame",), ("act",), "abs"), operator]
@@ -67,6 +70,7 @@ def convolutions(draw: st.DrawFn) -> dict:
         "stride": (draw(st.integers(1, 3)), draw(st.integers(1, 3))),
         "padding": tuple(draw(st.integers(0, kernel[side % 2] - 1)) for side in range(4)),
         "dilation": (draw(st.integers(1, 2)), draw(st.integers(1, 2))),
+        "depthwise": draw(st.booleans()),
     }
 
 
@@ -87,7 +91,7 @@ def sequence(image: tuple[int, ...], seed: int) -> list[torch.Tensor]:
 @given(
     convolutions(),
     st.integers(1, 2),
-    st.integers(1, 40),
+    st.integers(2, 40),
     st.integers(9, 14),
     st.integers(9, 14),
     st.booleans(),

@@ -35,6 +35,19 @@ class PackedConvolution {
     ConvolutionArguments arguments_{};
 };
 
+// The same for a depthwise convolution; `weight` is (channels, taps).
+class PackedDepthwise {
+  public:
+    PackedDepthwise(const KernelTable &kernels, const float *weight, const float *bias, int channels,
+                    const ConvolutionShape &shape, Activation activation);
+
+    const DepthwiseArguments &arguments() const { return arguments_; }
+
+  private:
+    std::vector<float> weights_, bias_;
+    DepthwiseArguments arguments_{};
+};
+
 // `strides` gives the input's pixel and row stride; bias may be null; residual is a tensor added before the
 // activation, or -1.
 std::unique_ptr<Operator> make_convolution(const Program &program, std::string name, int input, int output,

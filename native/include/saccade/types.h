@@ -99,15 +99,11 @@ struct PoolArguments {
     int32_t divisor; // 0: count the places
 };
 
-// One channel of a place, and by how much it differs from what its consumers were told last.
-struct Delta {
-    float change;
-    int32_t channel;
-};
-
-// Deltas that meet the weights of one tap, which begin at `row`.
+// Channels of a place, and by how much each differs from what its consumers were told last. They meet the weights of
+// one tap, which begin at `row`.
 struct DeltaList {
-    const Delta *deltas;
+    const float *changes;
+    const int32_t *channels;
     int32_t count;
     int32_t row;
 };
@@ -121,9 +117,9 @@ struct LayerNormalizationArguments {
 // The kernels of one instruction set.
 struct KernelTable {
     const char *name;
-    int32_t lanes;        // floats a vector
-    int32_t max_vectors;  // widest panel, in vectors
-    int32_t block_pixels; // places that share one pass over a panel's weights
+    int32_t lanes;         // floats a vector
+    int32_t max_vectors;   // widest panel, in vectors
+    int32_t block_pixels;  // places that share one pass over a panel's weights
     int32_t delta_vectors; // widest row of sums that `accumulate` takes, in vectors
 
     // Places [0, count) of the panels [first_panel, last_panel). `scratch` holds block_pixels * max_vectors * lanes.
@@ -155,10 +151,11 @@ struct KernelTable {
     // Marks in `changed` (one byte a place, others kept) where a bit of `frame` and `reference` differs; returns
     // whether any does.
     bool (*compare)(const float *frame, const float *reference, int64_t count, uint8_t *changed);
-    // The channels of a place that differ from `copy` by more than their threshold, or by NaN: written to `deltas` and
-    // taken over by `copy`. Returns how many; clears `finite` where a change is not a finite number.
-    int32_t (*transmit)(const float *values, float *copy, const float *thresholds, int32_t channels, Delta *deltas,
-                        bool *finite);
+    // The channels of a place that differ from `copy` by more than their threshold, or by NaN: written to `changes` and
+    // `changed`, which hold whole vectors, and taken over by `copy`. Returns how many; clears `finite` where a change
+    // is not a finite number.
+    int32_t (*transmit)(const float *values, float *copy, const float *thresholds, int32_t channels, float *changes,
+                        int32_t *changed, bool *finite);
     // The mean, or the largest, of a place's weighted squared differences; NaN where a channel's is.
     float (*place_difference)(const float *values, const float *copy, const float *weights, int32_t channels,
                               bool largest);

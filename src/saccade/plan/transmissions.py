@@ -17,7 +17,7 @@ def insert_transmissions(graph: Graph, sending: str, late: int = 1) -> Graph:
     """Returns the graph with a Transmission before its convolutions, linear layers and broadcast operands.
 
     Args:
-        graph: a captured network. Its inputs are compared by the engine itself and get none.
+        graph: a captured network.
         sending: see ``Transmission``.
         late: only tensors smaller than the largest input by at least this factor a side.
     """
@@ -47,7 +47,7 @@ def element_costs(graph: Graph, late: int = 1) -> dict[str, float]:
     for operator in graph.operators:
         for name in dict.fromkeys(_told_inputs(operator, graph)):
             places = math.prod(graph.tensors[name].shape[2:])
-            if name not in graph.inputs and places * late**2 <= largest:
+            if places * late**2 <= largest:
                 costs[name] += _cost(operator, name, graph)
     return dict(costs)
 
@@ -55,8 +55,7 @@ def element_costs(graph: Graph, late: int = 1) -> dict[str, float]:
 def _told_inputs(operator: Operator, graph: Graph) -> Iterator[str]:
     """Yields the inputs that an operator may be told by a Transmission."""
     if isinstance(operator, Convolution):
-        if operator.weight.shape[1] > 1 or operator.groups == 1:
-            yield operator.inputs[0]
+        yield operator.inputs[0]
     elif isinstance(operator, TransposedConvolution | Linear):
         yield operator.inputs[0]
     elif isinstance(operator, Binary):

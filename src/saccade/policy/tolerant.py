@@ -22,7 +22,7 @@ class Near(Policy):
         threshold: of elements, in units of sensitivity; see ``Tolerance``. 0 is exact but for rounding.
     """
 
-    threshold: float = 0.03
+    threshold: float = 0.05
 
     @property
     def tolerance(self) -> Tolerance:
@@ -46,8 +46,8 @@ class Balanced(Policy):
         longest: frames that are held in a row at most.
     """
 
-    threshold: float = 0.7
-    levels: float = 1.5
+    threshold: float = 1.0
+    levels: float = 1.0
     longest: int = 8
 
     @property

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from saccade.runtime.program import Program
 
 Function = tuple[str, float, float]
-import os
-DELTA_COST = float(os.environ.get("DC", 2.5))
+DELTA_COST = 2.0
 """Time of a multiply-add by deltas of single elements over that of one by whole places."""
+DEPTHWISE_DELTA_COST = 4.0
+"""The same for a depthwise convolution."""
 
 
 def lower(program: Program, step: Step) -> Iterator[Step]:
@@ -140,7 +141,7 @@ def _transmission(program: Program, step: Step, operator: Transmission) -> None:
 
 def _convolution(program: Program, step: Step, operator: Convolution) -> None:
     source = program.transmissions.get(step.inputs[0])
-    if source is not None and program.by_elements and operator.groups == 1:
+    if source is not None and program.by_elements and _dense_or_depthwise(operator):
         _element_convolution(program, step, operator, source)
         return
     program.native.add_convolution(
@@ -171,9 +172,15 @@ def _element_convolution(program: Program, step: Step, operator: Convolution, so
         list(operator.stride),
         list(operator.padding[:2]),
         list(operator.dilation),
+        operator.groups,
         *_function(step.activation),
-        DELTA_COST,
+        DELTA_COST if operator.groups == 1 else DEPTHWISE_DELTA_COST,
     )
+
+
+def _dense_or_depthwise(operator: Convolution) -> bool:
+    channels, inputs, *kernel = operator.weight.shape
+    return operator.groups == 1 or (inputs == 1 and operator.groups == channels and math.prod(kernel) <= 64)
 
 
 def _transposed_convolution(program: Program, step: Step, operator: TransposedConvolution) -> None:

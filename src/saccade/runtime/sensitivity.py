@@ -12,6 +12,9 @@ from saccade.plan.transmissions import element_costs
 from saccade.policy import Tolerance
 
 PROJECTIONS = 8
+LEAST = 0.3
+"""A channel counts as at least so sensitive, as a share of its layer's root mean square: one that no output depends on
+in the first frame may matter later."""
 UNIT = 2e-5
 """Makes a threshold of 1 a good default: see ``Tolerance.measure``."""
 
@@ -81,7 +84,7 @@ def sensitivities(
             for name, gradient in zip(told, gradients, strict=True):
                 if gradient is not None:
                     squares[name] += gradient.square().mean((0, 2, 3)) / projections
-    return {name: square.sqrt() for name, square in squares.items()}
+    return {name: square.clamp(min=float(square.mean()) * LEAST**2).sqrt() for name, square in squares.items()}
 
 
 def _run(graph: Graph, frames: Sequence[torch.Tensor], leaves: set[str] | None = None) -> dict[str, torch.Tensor]:
