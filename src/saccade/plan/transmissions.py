@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
-from saccade.graph import Binary, Convolution, Graph, Linear, Operator, Tensor, TransposedConvolution, Transmission
+from saccade.graph import Binary, Convolution, Graph, Linear, Operator, Tensor, Transmission, TransposedConvolution
 
 LEAST_COST = 8.0
 """Multiply-adds that follow from one element, below which comparing it costs as much as computing it."""
@@ -54,9 +54,7 @@ def element_costs(graph: Graph, late: int = 1) -> dict[str, float]:
 
 def _told_inputs(operator: Operator, graph: Graph) -> Iterator[str]:
     """Yields the inputs that an operator may be told by a Transmission."""
-    if isinstance(operator, Convolution):
-        yield operator.inputs[0]
-    elif isinstance(operator, TransposedConvolution | Linear):
+    if isinstance(operator, Convolution | TransposedConvolution | Linear):
         yield operator.inputs[0]
     elif isinstance(operator, Binary):
         shapes = [graph.tensors[name].shape[2:] for name in operator.inputs]

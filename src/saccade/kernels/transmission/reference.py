@@ -21,8 +21,8 @@ def update(
         operator: says what is sent.
         input: (N, C, H, W).
         told: (N, C, H, W), what they were told last.
-        thresholds: (C,), 0 or more; above 0 for whole places, which are sent where the largest, or the root mean square,
-            of difference / threshold is above 1.
+        thresholds: (C,), 0 or more; above 0 for whole places, which are sent where the largest, or the root mean
+            square, of difference / threshold is above 1.
 
     Returns:
         The new copy (N, C, H, W), and the sent elements (N, C, H, W), boolean. NaN is always sent.
