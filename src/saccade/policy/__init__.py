@@ -4,13 +4,14 @@ from saccade.policy.gate import Gate
 from saccade.policy.hold import Hold
 from saccade.policy.policy import Exact, History, Policy, Verdict, policies, resolve_policy
 from saccade.policy.tolerance import Tolerance
-from saccade.policy.tolerant import Balanced, CBInfer, DeltaCNN, Near
+from saccade.policy.tolerant import Balanced, CBInfer, DeltaCNN, Frugal, Near
 
 __all__ = [
     "Balanced",
     "CBInfer",
     "DeltaCNN",
     "Exact",
+    "Frugal",
     "Gate",
     "History",
     "Hold",
