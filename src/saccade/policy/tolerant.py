@@ -12,7 +12,6 @@ from saccade.policy.gate import Gate
 from saccade.policy.policy import History, Policy, Verdict, policies
 from saccade.policy.tolerance import Tolerance
 
-
 FEWEST = 1.0
 """A cost of deltas at which each layer does the fewest multiply-adds, whatever time they take."""
 EVERY_LAYER = 8.0
