@@ -6,12 +6,14 @@ from saccade.agreement.decoder import Decoder, decode, decoders, find_decoder
 from saccade.agreement.detections import Detections, matched_overlaps
 from saccade.agreement.difference import identical, named_tensors, relative_error, relative_errors
 from saccade.agreement.metric import Disagreement, Metric, metrics, resolve_metric
+from saccade.agreement.spread import Spread
 
 __all__ = [
     "Decoder",
     "Detections",
     "Disagreement",
     "Metric",
+    "Spread",
     "boxes",
     "classes",
     "decode",

@@ -9,6 +9,7 @@ import torch
 from saccade.capture.detector import DetectorParts
 from saccade.errors import FrameError
 from saccade.policy import Policy
+from saccade.runtime.audit import Audit
 from saccade.runtime.stream import Stream
 
 
@@ -19,9 +20,16 @@ class DetectorStream(Stream):
     frame plan anew.
     """
 
-    def __init__(self, parts: DetectorParts, policy: str | Policy = "exact", threads: int | None = None) -> None:
-        super().__init__(parts.convolutional, policy, threads)
+    def __init__(
+        self,
+        parts: DetectorParts,
+        policy: str | Policy = "exact",
+        threads: int | None = None,
+        audit: Audit | None = None,
+    ) -> None:
+        super().__init__(parts.convolutional, policy, threads, audit)
         self.parts = parts
+        self._call: tuple[list[torch.Tensor], tuple[Any, ...], dict[str, Any]] = ([], (), {})
         self._shell = parts.shell(super().__call__)
         self._dense_shell = parts.shell(super().dense)
 
@@ -33,8 +41,14 @@ class DetectorStream(Stream):
             arguments: whatever else the detector takes.
             keywords: likewise.
         """
+        self._call = (_as_list(images), arguments, keywords)
         with torch.no_grad():
-            return self._shell(_as_list(images), *arguments, **keywords)
+            return self._shell(self._call[0], *arguments, **keywords)
+
+    def _task_outputs(self, outputs: Any) -> Any:
+        """Returns the detections that the rest of the detector makes of feature maps and head outputs."""
+        images, arguments, keywords = self._call
+        return self.parts.shell(lambda batch: outputs)(images, *arguments, **keywords)
 
     def dense(self, images: Any, *arguments: Any, **keywords: Any) -> Any:
         """Runs the same engine densely on the images, without touching the stream's memory."""
