@@ -44,6 +44,21 @@ class Preprocessing:
         mean = torch.tensor(self.mean).reshape(1, -1, 1, 1)
         return torch.addcmul(-mean / std, picture.contiguous().float(), self.scale / std)
 
+    def in_picture(self, boxes: torch.Tensor, frame: tuple[int, int], picture: tuple[int, int]) -> torch.Tensor:
+        """Returns boxes in pixels of the picture that was made into a frame.
+
+        Args:
+            boxes: (K, 4), left, top, right, bottom in pixels of the frame.
+            frame: (H, W) of the model's frame.
+            picture: (H, W) of the picture.
+        """
+        if not self.letterbox:
+            factors = torch.tensor([picture[1] / frame[1], picture[0] / frame[0]])
+            return boxes * factors.repeat(2)
+        inner, (top, left) = _letterbox_place(picture, frame)
+        factors = torch.tensor([picture[1] / inner[1], picture[0] / inner[0]])
+        return (boxes - torch.tensor([left, top]).repeat(2)) * factors.repeat(2)
+
 
 def _resized(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Returns the picture (1, 3, H, W) uint8 at a size; same pixels in, same pixels out, so that still stays still."""
@@ -51,9 +66,14 @@ def _resized(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def _letterboxed(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    factor = min(size[0] / picture.shape[-2], size[1] / picture.shape[-1])
-    inner = (max(1, round(picture.shape[-2] * factor)), max(1, round(picture.shape[-1] * factor)))
+    inner, (top, left) = _letterbox_place((picture.shape[-2], picture.shape[-1]), size)
     canvas = picture.new_full((1, 3, *size), 114)
-    top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
     canvas[..., top : top + inner[0], left : left + inner[1]] = _resized(picture, inner)
     return canvas
+
+
+def _letterbox_place(picture: tuple[int, int], size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Returns the size of a picture within a letterbox, and where its top and left are; all in pixels."""
+    factor = min(size[0] / picture[0], size[1] / picture[1])
+    inner = (max(1, round(picture[0] * factor)), max(1, round(picture[1] * factor)))
+    return inner, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2)
