@@ -35,14 +35,19 @@ class Preprocessing:
 
     def __call__(self, rgb: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Returns the frame (1, 3, H, W) float32 of a picture (H, W, 3) uint8."""
-        picture = torch.from_numpy(np.array(rgb, copy=True)).permute(2, 0, 1).unsqueeze(0)
-        if self.size is not None and tuple(picture.shape[-2:]) != self.size:
-            picture = _letterboxed(picture, self.size) if self.letterbox else _resized(picture, self.size)
+        picture = self.fitted(rgb)
         if self.channels == "bgr":
             picture = picture.flip(1)
         std = torch.tensor(self.std).reshape(1, -1, 1, 1)
         mean = torch.tensor(self.mean).reshape(1, -1, 1, 1)
         return torch.addcmul(-mean / std, picture.contiguous().float(), self.scale / std)
+
+    def fitted(self, rgb: npt.NDArray[np.uint8]) -> torch.Tensor:
+        """Returns a picture (H, W, 3) at the frame's size, (1, 3, H, W) uint8, before it is scaled and normalised."""
+        picture = torch.from_numpy(np.array(rgb, copy=True)).permute(2, 0, 1).unsqueeze(0)
+        if self.size is None or tuple(picture.shape[-2:]) == self.size:
+            return picture
+        return _letterboxed(picture, self.size) if self.letterbox else _resized(picture, self.size)
 
     def in_picture(self, boxes: torch.Tensor, frame: tuple[int, int], picture: tuple[int, int]) -> torch.Tensor:
         """Returns boxes in pixels of the picture that was made into a frame.

@@ -6,15 +6,23 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saccade.cli.option_values import parse_channels, parse_divisors, parse_size
+from saccade.cli.preprocess_options import (
+    ChannelsOption,
+    LetterboxOption,
+    MeanOption,
+    ScaleOption,
+    SizeOption,
+    StdOption,
+    changed,
+    preprocessing_changes,
+)
 
 if TYPE_CHECKING:
     from saccade.cli.finds import Find
@@ -26,13 +34,6 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _MAPS_SHOWN = 6
-
-
-class Channels(str, Enum):
-    """The order of the colour channels."""
-
-    rgb = "rgb"
-    bgr = "bgr"
 
 
 @dataclass
@@ -87,21 +88,18 @@ def run(
     decoder: Annotated[
         str | None, typer.Option(help="What reads boxes from the outputs: fastestdet, torchvision or ultraface.")
     ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(help="The model's frame as HxW; the video's own size, or the model's fixed one, by default."),
-    ] = None,
+    size: SizeOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
     output: Annotated[Path | None, typer.Option(help="Video to write: shows what was recomputed.")] = None,
     events: Annotated[Path | None, typer.Option(help="JSON lines to write: one object a frame.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Process every n-th frame only.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many processed frames.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Report to write as JSON.")] = None,
-    scale: Annotated[float | None, typer.Option(help="Factor of the grey levels 0..255 [1/255].")] = None,
-    mean: Annotated[str | None, typer.Option(help="Subtracted after scaling: one number or three.")] = None,
-    std: Annotated[str | None, typer.Option(help="Divided by after that: one number or three.")] = None,
-    channels: Annotated[Channels | None, typer.Option(help="The model's channel order [rgb].")] = None,
-    letterbox: Annotated[bool, typer.Option("--letterbox", help="Keep the proportions when resizing.")] = False,
+    scale: ScaleOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    channels: ChannelsOption = None,
+    letterbox: LetterboxOption = False,
 ) -> None:
     """Run a model over a video and recompute only what changed."""
     from saccade.cli.models import choose_model
@@ -111,14 +109,7 @@ def run(
     audits = _checked_audits(audit, error_limit, metric, decoder)
     if json_file is not None:
         check_writable(json_file, "the report")
-    changes: dict[str, Any] = {
-        "size": parse_size(size),
-        "scale": scale,
-        "mean": parse_channels(mean),
-        "std": parse_divisors(std),
-        "channels": channels.value if channels else None,
-        "letterbox": letterbox or None,
-    }
+    changes = preprocessing_changes(size, scale, mean, std, channels, letterbox)
     interrupted = False
     with ExitStack() as stack, _termination_is_an_interrupt():
         frames = stack.enter_context(open_source(source))
@@ -128,11 +119,8 @@ def run(
         chosen = choose_model(model, weights)
         if chosen.warning:
             typer.echo(f"saccade: warning: {chosen.warning}", err=True)
-        preprocessing: Preprocessing = replace(
-            chosen.preprocessing, **{key: value for key, value in changes.items() if value is not None}
-        )
         stream = _incremental(chosen.model, policy, threads, audits)
-        watch = _Watch(stream, chosen, preprocessing, sinks, decoder or "")
+        watch = _Watch(stream, chosen, changed(chosen.preprocessing, changes), sinks, decoder or "")
         try:
             with _progress(frames, every, limit) as advance:
                 for frame in _chosen_frames(frames, every, limit):

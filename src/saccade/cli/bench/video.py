@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,9 +23,7 @@ from saccade.cli.bench.options import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from saccade.cli.preprocess import Preprocessing
     from saccade.measure import Record, Timing
-    from saccade.video import FrameSource
 
 WARM_UP = 2
 
@@ -52,6 +50,7 @@ def video(
 
     import saccade
     from saccade.cli.bench.contest import prepare_contest, rounds_shown
+    from saccade.cli.bench.frames import model_frames
     from saccade.cli.models import choose_model
     from saccade.cli.option_values import parse_size
     from saccade.errors import SourceError
@@ -65,7 +64,8 @@ def video(
         chosen = choose_model(model, weights)
         if chosen.warning:
             console.print(chosen.warning, markup=False)
-        tensors = _tensors(opened, replace(chosen.preprocessing, size=given_size or chosen.preprocessing.size), frames)
+        preprocessing = replace(chosen.preprocessing, size=given_size or chosen.preprocessing.size)
+        tensors = (frame.tensor for frame in model_frames(opened, preprocessing, frames))
         first = next(tensors, None)
         if first is None:
             raise SourceError(f"{opened.name} gave no frame; expected a video")
@@ -87,15 +87,6 @@ def video(
         if opened.truncated:
             console.print(f"warning: {opened.truncated}", markup=False)
         _report(record, referee, timings, {"source": opened.name, "policy": policy, "macs_share": _share(stream)})
-
-
-def _tensors(source: FrameSource, preprocessing: Preprocessing, limit: int) -> Iterator[Tensor]:
-    """Yields the model's frames, all of the size that the first one has."""
-    for frame in islice(source, limit):
-        if preprocessing.size is None:
-            height, width = frame.rgb.shape[:2]
-            preprocessing = replace(preprocessing, size=(height, width))
-        yield preprocessing(frame.rgb)
 
 
 @dataclass
