@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,16 @@ from saccade.cli.bench.options import (
     WeightsOption,
     parse_peers,
 )
+from saccade.cli.preprocess_options import (
+    ChannelsOption,
+    LetterboxOption,
+    MeanOption,
+    ScaleOption,
+    SizeOption,
+    StdOption,
+    changed,
+    preprocessing_changes,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,12 +43,17 @@ def video(
     model: ModelOption,
     weights: WeightsOption = None,
     policy: Annotated[str, typer.Option(help="What counts as a change.")] = "exact",
-    size: Annotated[str | None, typer.Option(help="Height x width; the model's or the video's own by default.")] = None,
+    size: SizeOption = None,
     frames: Annotated[int, typer.Option(min=WARM_UP + 1, help="Frames to use, at most.")] = 100,
     check: Annotated[int, typer.Option(min=1, help="Compare outputs on every n-th frame.")] = 10,
     threads: ThreadsOption = 1,
     peers: PeersOption = PEERS,
     json_file: JsonOption = None,
+    scale: ScaleOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    channels: ChannelsOption = None,
+    letterbox: LetterboxOption = False,
 ) -> None:
     """Time the engine and dense runtimes on the frames of a video.
 
@@ -52,20 +67,18 @@ def video(
     from saccade.cli.bench.contest import prepare_contest, rounds_shown
     from saccade.cli.bench.frames import model_frames
     from saccade.cli.models import choose_model
-    from saccade.cli.option_values import parse_size
     from saccade.errors import SourceError
     from saccade.measure import Record, alternate
     from saccade.video import open_source
 
-    names, given_size = parse_peers(peers), parse_size(size)
+    names, changes = parse_peers(peers), preprocessing_changes(size, scale, mean, std, channels, letterbox)
     console = Console(stderr=True)
     with Record(json_file, "video") as record, open_source(source) as opened:
         torch.manual_seed(0)
         chosen = choose_model(model, weights)
         if chosen.warning:
             console.print(chosen.warning, markup=False)
-        preprocessing = replace(chosen.preprocessing, size=given_size or chosen.preprocessing.size)
-        tensors = (frame.tensor for frame in model_frames(opened, preprocessing, frames))
+        tensors = (frame.tensor for frame in model_frames(opened, changed(chosen.preprocessing, changes), frames))
         first = next(tensors, None)
         if first is None:
             raise SourceError(f"{opened.name} gave no frame; expected a video")
