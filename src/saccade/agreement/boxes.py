@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from saccade.agreement.decoder import decode, decoders
@@ -15,13 +16,24 @@ def unmatched_share(reference: Detections, given: Detections) -> float:
     return 1 - 2 * len(matched_overlaps(reference, given)) / finds if finds else 0.0
 
 
+@dataclass(frozen=True)
+class DetectionsDisagreement:
+    """The mean over the pictures of ``unmatched_share``.
+
+    Attributes:
+        decoder: name of the decoder of both outputs; "" for the one that recognises them.
+    """
+
+    decoder: str = ""
+
+    def __call__(self, reference: Any, outputs: Any) -> float:
+        """Returns the disagreement, 0..1."""
+        pairs = list(zip(decode(reference, self.decoder), decode(outputs, self.decoder), strict=True))
+        return sum(unmatched_share(right, given) for right, given in pairs) / max(len(pairs), 1)
+
+
 @metrics.register("detections")
 def _detections(text: str) -> Disagreement:
     if text:
         decoders.get(text)
-
-    def disagreement(reference: Any, outputs: Any) -> float:
-        pairs = list(zip(decode(reference, text), decode(outputs, text), strict=True))
-        return sum(unmatched_share(right, given) for right, given in pairs) / max(len(pairs), 1)
-
-    return disagreement
+    return DetectionsDisagreement(text)
