@@ -169,3 +169,12 @@ def test_a_score_of_many_frames_has_an_early_and_a_late_error():
     score = Score("hold:2", "policy", errors=[0.0] + [0.1] * 10 + [0.2] * 89 + [0.3] * 50)
     assert score.early_error == pytest.approx(0.1)
     assert score.late_error == pytest.approx(0.3)
+
+
+def test_a_detector_is_compared_by_its_maps(call, clip, factory, tmp_path):
+    words = ("--policies", "exact,hold:2", "--peers", "none", "--frames", "4")
+    rows = rows_of(call, clip, "torchvision:ssdlite320_mobilenet_v3_large", tmp_path, *words)
+    assert rows["exact"]["frames_identical_to_dense"] == 4
+    assert rows["hold:2"]["frames_identical_to_dense"] == 2
+    assert 0 < rows["hold:2"]["error_mean"] < 1
+    assert rows["hold:2"]["metric"] == "detections"

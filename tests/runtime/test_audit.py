@@ -251,3 +251,4 @@ def test_a_detector_is_judged_by_its_boxes() -> None:
     assert stream.report().audit.metric == "detections"
     dense = stream.dense([second])
     assert torch.equal(output[0]["boxes"], dense[0]["boxes"])
+    assert stream.maps[0]["0"].shape[1] > 3

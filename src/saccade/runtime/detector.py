@@ -18,6 +18,10 @@ class DetectorStream(Stream):
 
     The memory is that of the batched images after the detector's own transform: images that change size from frame to
     frame plan anew.
+
+    Attributes:
+        maps: the feature maps and head outputs that the last call, of the stream or of ``dense``, was answered from;
+            None before the first. Detections cannot be subtracted from each other; these can.
     """
 
     def __init__(
@@ -29,9 +33,10 @@ class DetectorStream(Stream):
     ) -> None:
         super().__init__(parts.convolutional, policy, threads, audit)
         self.parts = parts
+        self.maps: Any = None
         self._call: tuple[list[torch.Tensor], tuple[Any, ...], dict[str, Any]] = ([], (), {})
-        self._shell = parts.shell(super().__call__)
-        self._dense_shell = parts.shell(super().dense)
+        self._shell = parts.shell(self._run)
+        self._dense_shell = parts.shell(self._run_dense)
 
     def __call__(self, images: Any, *arguments: Any, **keywords: Any) -> Any:
         """Takes the next frame's images and returns the detections.
@@ -44,6 +49,14 @@ class DetectorStream(Stream):
         self._call = (_as_list(images), arguments, keywords)
         with torch.no_grad():
             return self._shell(self._call[0], *arguments, **keywords)
+
+    def _run(self, batch: torch.Tensor) -> Any:
+        self.maps = super().__call__(batch)
+        return self.maps
+
+    def _run_dense(self, batch: torch.Tensor) -> Any:
+        self.maps = super().dense(batch)
+        return self.maps
 
     def _task_outputs(self, outputs: Any) -> Any:
         """Returns the detections that the rest of the detector makes of feature maps and head outputs."""

@@ -28,6 +28,26 @@ EARLY = range(1, 11)
 LATE_FROM = 100
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a stream said of a frame.
+
+    Attributes:
+        outputs: as its caller gets them.
+        numbers: tensors that can be subtracted: the same, or, of one of torchvision's detectors, the maps that its
+            detections are made from.
+    """
+
+    outputs: Any
+    numbers: Any
+
+    @classmethod
+    def of(cls, stream: Any, outputs: Any) -> Answer:
+        """Returns what the stream's last call said."""
+        maps = getattr(stream, "maps", None)
+        return cls(outputs, outputs if maps is None else maps)
+
+
 @dataclass
 class Score:
     """What one contender did on one clip.
@@ -80,14 +100,14 @@ class Score:
         """The mean error of the frames from 100 on."""
         return self.mean_error(LATE_FROM, None)
 
-    def judge(self, outputs: Any, dense: Any, metric: Metric) -> None:
+    def judge(self, answer: Answer, dense: Answer, metric: Metric) -> None:
         """Adds a frame's outputs."""
         from saccade.agreement import identical, relative_errors
         from saccade.peers.peer import flat
 
-        self.errors.append(max(relative_errors(outputs, dense).values(), default=0.0))
-        self.disagreements.append(metric(dense, outputs))
-        self.identical += identical(flat(outputs), flat(dense))
+        self.errors.append(max(relative_errors(answer.numbers, dense.numbers).values(), default=0.0))
+        self.disagreements.append(metric(dense.outputs, answer.outputs))
+        self.identical += identical(flat(answer.numbers), flat(dense.numbers))
 
     def to_dict(self) -> dict[str, object]:
         """Returns what its row says besides its times."""
@@ -238,14 +258,15 @@ class _Judge:
         """Judges what every contender of the engine said of a frame, and the yardsticks."""
         from saccade.agreement import fitting_metric
 
-        dense = results[DENSE]
+        dense = Answer.of(self.dense, results[DENSE])
         self.frames += 1
         if self.metric is None:
-            self.metric = fitting_metric(dense)
-        for name in self.streams:
-            self.scores[name].judge(results[name], dense, self.metric)
+            self.metric = fitting_metric(dense.outputs)
+        for name, stream in self.streams.items():
+            self.scores[name].judge(Answer.of(stream, results[name]), dense, self.metric)
         for yardstick in self.rules.yardsticks:
-            self.scores[yardstick.name].judge(self.dense.dense(yardstick(frame)), dense, self.metric)
+            again = self.dense.dense(yardstick(frame))
+            self.scores[yardstick.name].judge(Answer.of(self.dense, again), dense, self.metric)
 
     def result(self, clip: str, timings: Mapping[str, Timing], truncated: str | None) -> ClipResult:
         """Returns all scores, with their work and their times."""
