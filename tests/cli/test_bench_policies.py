@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from PIL import Image
 import saccade
 from saccade.cli.bench.frames import model_frames
 from saccade.cli.bench.policies import parse_policies
-from saccade.cli.bench.policy_contest import Score
+from saccade.cli.bench.policy_contest import ClipResult, Score
+from saccade.cli.bench.policy_plot import write_plot
 from saccade.cli.bench.recompression import Recompression
 from saccade.cli.models import choose_model
 from saccade.cli.preprocess import Preprocessing
@@ -96,6 +98,28 @@ def test_clips_have_sections_and_a_mean_and_a_plot_is_drawn(call, clip, factory,
     assert ended.out.count("clip.mp4, 6 frames") == 2
     assert "mean of 2 clips" in ended.out
     assert (tmp_path / "plot.png").read_bytes().startswith(PNG)
+
+
+def test_every_point_lies_within_its_panel(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("saccade.cli.bench.policy_plot.save_figure", lambda figure, path: drawn.append(figure))
+    contest = SimpleNamespace(frame=torch.zeros(1, 3, 8, 8), chosen=SimpleNamespace(name="model"))
+    results = [ClipResult(f"{scale}.mp4", 3, "raw", tuple(_scores(scale)), contest, None) for scale in (0.1, 0.9)]
+    write_plot(results, tmp_path / "plot.png")
+    for axes in drawn[0].axes:
+        points = np.concatenate([line.get_xydata() for line in axes.lines if line.get_marker() != "None"])
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        assert (left, bottom) == (0, 0)
+        assert (points[:, 0] <= right).all()
+        assert (points[:, 1] <= top).all()
+
+
+def _scores(scale: float) -> list[Score]:
+    return [
+        Score("hold:2", "policy", errors=[0.0, scale, scale], macs_share=scale),
+        Score("hold:3", "policy", errors=[0.0, 0.5 * scale, scale], macs_share=0.5),
+        Score("jpeg:90", "yardstick", errors=[0.1, 0.1, 0.1], macs_share=1.0),
+    ]
 
 
 def test_the_plot_can_be_over_time(call, clip, factory, tmp_path):

@@ -48,6 +48,9 @@ def write_plot(results: Sequence[ClipResult], path: Path, cost: Cost = Cost.macs
         panels[0][column].set_title(f"{result.clip.rpartition('/')[2]}, {result.frames} frames", fontsize=9, loc="left")
         named = "multiply-adds" if cost is Cost.macs else "time"
         panels[-1][column].set_xlabel(f"{named}, share of the dense pass", fontsize=9)
+    for axes in panels.flat:  # once all is drawn: panels share their axes, and a limit set earlier would stay
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
     contest = results[0].contest
@@ -84,8 +87,6 @@ def _draw(axes: Any, result: ClipResult, families: list[str], error: Callable[[S
             axes.axhline(
                 height, color="#5b6770", linestyle=("--", ":", "-.")[number % 3], linewidth=1, label=score.name
             )
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e9ec", linewidth=0.8)
