@@ -6,10 +6,10 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import typer
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
     from torch import Tensor
 
@@ -54,6 +54,7 @@ class Recompression:
 
 
 def _recompressed(rgb: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
+    import numpy as np
     from PIL import Image
 
     memory = io.BytesIO()
