@@ -15,7 +15,8 @@ ARROWS = {
     "plan": {"graph"},
     "kernels": {"graph"},
     "policy": {"graph"},
-    "runtime": {"graph", "capture", "plan", "kernels", "policy"},
+    "agreement": {"graph"},
+    "runtime": {"graph", "capture", "plan", "kernels", "policy", "agreement"},
     "video": set(),
     "gates": {"graph"},
     "models": {"gates", "graph"},
@@ -23,7 +24,7 @@ ARROWS = {
     "training": {"models"},
     "experiments": {"runtime", "explain", "training"},
     "peers": {"graph"},
-    "measure": {"graph", "peers"},
+    "measure": {"graph", "peers", "agreement"},
     "demo": set(),
 }
 MAY_IMPORT_EVERYTHING = {"cli", "__init__", "__main__"}

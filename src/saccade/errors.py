@@ -8,6 +8,8 @@
     │   └── CaptureError           the model could not be turned into a graph
     ├── FrameError                 a frame does not fit the model
     ├── PolicyError                a policy is unknown or its fields contradict each other
+    ├── AuditError                 an audit's frames or its error limit are out of range
+    ├── MetricError                a metric is unknown, failed or does not suit the outputs
     ├── RegistryError              a name is unknown or registered twice
     ├── VideoError                 a video source or sink failed
     │   ├── SourceError            missing, empty, truncated or not a video
@@ -49,6 +51,14 @@ class FrameError(SaccadeError):
 
 class PolicyError(SaccadeError):
     """A policy is unknown or its fields contradict each other."""
+
+
+class AuditError(SaccadeError):
+    """An audit's frames or its error limit are out of range."""
+
+
+class MetricError(SaccadeError):
+    """A metric is unknown, failed or does not suit the model's outputs."""
 
 
 class RegistryError(SaccadeError):
