@@ -17,6 +17,7 @@ ARROWS = {
     "policy": {"graph"},
     "agreement": {"graph"},
     "runtime": {"graph", "capture", "plan", "kernels", "policy", "agreement"},
+    "calibration": {"runtime", "policy", "agreement"},
     "video": set(),
     "gates": {"graph"},
     "models": {"gates", "graph"},

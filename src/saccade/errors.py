@@ -8,6 +8,7 @@
     │   └── CaptureError           the model could not be turned into a graph
     ├── FrameError                 a frame does not fit the model
     ├── PolicyError                a policy is unknown or its fields contradict each other
+    ├── CalibrationError           a clip is too short to calibrate on, or a goal cannot be met
     ├── AuditError                 an audit's frames or its error limit are out of range
     ├── MetricError                a metric is unknown, failed or does not suit the outputs
     ├── RegistryError              a name is unknown or registered twice
@@ -51,6 +52,10 @@ class FrameError(SaccadeError):
 
 class PolicyError(SaccadeError):
     """A policy is unknown or its fields contradict each other."""
+
+
+class CalibrationError(SaccadeError):
+    """A clip is too short to calibrate on, or a goal cannot be met."""
 
 
 class AuditError(SaccadeError):

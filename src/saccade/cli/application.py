@@ -7,6 +7,7 @@ import sys
 import typer
 
 from saccade.cli.bench import app as bench
+from saccade.cli.calibrate import calibrate
 from saccade.cli.demo import demo
 from saccade.cli.doctor import doctor
 from saccade.cli.run import run
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(run)
+app.command()(calibrate)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
 

@@ -3,22 +3,27 @@
 from saccade.policy.gate import Gate
 from saccade.policy.hold import Hold
 from saccade.policy.policy import Exact, History, Policy, Verdict, policies, resolve_policy
+from saccade.policy.profile import Calibrated, Held, Profile, read_profile
 from saccade.policy.tolerance import Tolerance
 from saccade.policy.tolerant import Balanced, CBInfer, DeltaCNN, Frugal, Near
 
 __all__ = [
     "Balanced",
     "CBInfer",
+    "Calibrated",
     "DeltaCNN",
     "Exact",
     "Frugal",
     "Gate",
+    "Held",
     "History",
     "Hold",
     "Near",
     "Policy",
+    "Profile",
     "Tolerance",
     "Verdict",
     "policies",
+    "read_profile",
     "resolve_policy",
 ]

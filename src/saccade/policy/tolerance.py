@@ -33,6 +33,8 @@ class Tolerance:
         late: only layers of a stride from the input on of at least this; 1 for all.
         least_cost: only before operators that make at least so many multiply-adds of an element. Comparing an element
             and keeping sums takes the time of about 25 multiply-adds: less than 64 saves work, but rarely time.
+        sensitivities: by tensor, one number a channel, as a calibration measured them; none to measure them.
+        fingerprint: of the network and frame size that the sensitivities belong to; "" for none.
     """
 
     granularity: Granularity = "element"
@@ -42,6 +44,8 @@ class Tolerance:
     late: int = 1
     delta_cost: float | None = None
     least_cost: float = 64.0
+    sensitivities: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    fingerprint: str = ""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.threshold) and self.threshold >= 0):

@@ -58,7 +58,7 @@ class Balanced(Policy):
     """
 
     threshold: float = 1.0
-    levels: float = 1.5
+    levels: float = 2.0
     longest: int = 8
 
     @property

@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 
+from saccade.errors import PolicyError
 from saccade.graph import Convolution, Fallback, Graph
 from saccade.plan import Plan, Step, insert_transmissions, make_plan
 from saccade.policy import Policy, Tolerance, resolve_policy
 from saccade.runtime import native
 from saccade.runtime.delta_cost import delta_cost
+from saccade.runtime.fingerprint import fingerprint
 from saccade.runtime.lowering import lower
 from saccade.runtime.sensitivity import thresholds as measure_thresholds
 from saccade.runtime.session import Session
@@ -46,6 +48,12 @@ class Program:
         self.captured = graph
         self.policy = resolve_policy(policy)
         self.tolerance = self.policy.tolerance
+        if self.tolerance is not None and self.tolerance.fingerprint not in ("", fingerprint(graph)):
+            shapes = ", ".join(str(graph.tensors[name].shape) for name in graph.inputs)
+            raise PolicyError(
+                "the profile was calibrated for another model, other weights or another frame size; this model's "
+                f"frames are {shapes}: calibrate it anew with saccade calibrate"
+            )
         self.graph = graph if self.tolerance is None else _with_transmissions(graph, self.tolerance)
         self.threads = thread_count(threads)
         self.plan: Plan = make_plan(self.graph)
