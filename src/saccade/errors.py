@@ -13,6 +13,10 @@
     │   ├── SourceError            missing, empty, truncated or not a video
     │   └── SinkError              the output cannot be written
     ├── WeightsError               a weights file is missing, unsafe or does not fit
+    ├── ExplanationError           a network cannot be explained as asked
+    │   ├── PhotographError        an image is missing, unreadable or none
+    │   ├── RegionError            a mask or a box is missing, unreadable or does not fit its image
+    │   └── StageError             the network has no stage or module of that name
     └── MissingPackageError        an optional package is not installed
 
 A message says what was given, what was expected, and what to do.
@@ -69,6 +73,22 @@ class SinkError(VideoError):
 
 class WeightsError(SaccadeError):
     """A weights file is missing, unsafe or does not fit the model."""
+
+
+class ExplanationError(SaccadeError):
+    """A network cannot be explained as asked."""
+
+
+class PhotographError(ExplanationError):
+    """An image is missing, unreadable or none."""
+
+
+class RegionError(ExplanationError):
+    """A mask or a box is missing, unreadable or does not fit its image."""
+
+
+class StageError(ExplanationError):
+    """The network has no stage or module of that name."""
 
 
 class MissingPackageError(SaccadeError):
