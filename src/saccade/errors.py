@@ -9,6 +9,7 @@
     ├── FrameError                 a frame does not fit the model
     ├── PolicyError                a policy is unknown or its fields contradict each other
     ├── RegistryError              a name is unknown or registered twice
+    ├── GateError                  a gate cannot be made or used with these options
     ├── VideoError                 a video source or sink failed
     │   ├── SourceError            missing, empty, truncated or not a video
     │   └── SinkError              the output cannot be written
@@ -57,6 +58,10 @@ class PolicyError(SaccadeError):
 
 class RegistryError(SaccadeError):
     """A name is unknown or registered twice."""
+
+
+class GateError(SaccadeError):
+    """A gate cannot be made or used with these options."""
 
 
 class VideoError(SaccadeError):
