@@ -19,7 +19,7 @@ ARROWS = {
     "video": set(),
     "gates": {"graph"},
     "models": {"gates", "graph"},
-    "explain": {"models"},
+    "explain": {"models", "gates"},
     "training": {"models"},
     "experiments": {"runtime", "explain", "training"},
     "peers": {"graph"},

@@ -9,6 +9,7 @@ import typer
 from saccade.cli.bench import app as bench
 from saccade.cli.demo import demo
 from saccade.cli.doctor import doctor
+from saccade.cli.explain import explain
 from saccade.cli.run import run
 from saccade.errors import SaccadeError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(run)
+app.command()(explain)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
 

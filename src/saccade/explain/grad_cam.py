@@ -31,11 +31,13 @@ class Explained:
         maps: by layer, in the order asked for, each (N, H, W) float32 from 0 to 1 at the frames' size: the weights w.
         classes: (N) the classes that were explained.
         probabilities: (N) the softmax probabilities that the network gives them.
+        first_choices: (N) the classes that the network itself finds likeliest.
     """
 
     maps: tuple[Maps, ...]
     classes: tuple[int, ...]
     probabilities: tuple[float, ...]
+    first_choices: tuple[int, ...]
 
 
 def grad_cam(
@@ -66,11 +68,12 @@ def grad_cam(
     frames = frames.detach().to(device)
     with _as_it_was(model), torch.inference_mode(False), torch.enable_grad():
         logits = _logits(model, frames, layers)
-        chosen = tuple(int(index) for index in (logits.argmax(1) if classes is None else classes))
+        first_choices = tuple(int(index) for index in logits.argmax(1))
+        chosen = first_choices if classes is None else tuple(classes)
         _check_classes(chosen, logits)
         probabilities = logits.float().softmax(1)[torch.arange(len(chosen)), list(chosen)]
         maps = tuple(_map_of_layer(method, model, frames, layer, chosen) for layer in layers)
-    return Explained(maps, chosen, tuple(float(value) for value in probabilities))
+    return Explained(maps, chosen, tuple(float(value) for value in probabilities), first_choices)
 
 
 def _map_of_layer(method: Any, model: nn.Module, frames: Tensor, layer: nn.Module, classes: Sequence[int]) -> Maps:
@@ -150,8 +153,8 @@ def _logits(model: nn.Module, frames: Tensor, layers: Sequence[nn.Module]) -> Te
             handle.remove()
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(frames):
         raise ExplanationError(
-            f"the model gave {_described(logits)} for {len(frames)} frames; Grad-CAM explains classifiers: expected one "
-            "tensor of logits (N, classes)"
+            f"the model gave {_described(logits)} for {len(frames)} frames; Grad-CAM explains classifiers: expected "
+            "one tensor of logits (N, classes)"
         )
     for layer, seen in zip(layers, outputs, strict=True):
         if len(seen) != 1:

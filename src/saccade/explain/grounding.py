@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from saccade.errors import ExplanationError, MissingPackageError, WeightsError
+from saccade.explain.labels import inside_box
 
 DETECTOR = "IDEA-Research/grounding-dino-tiny"
 SEGMENTER = "facebook/sam-vit-base"
@@ -151,7 +152,7 @@ class Grounding:
             outputs.pred_masks.cpu(), inputs["original_sizes"].cpu(), inputs["reshaped_input_sizes"].cpu()
         )
         for mask, box in zip(np.asarray(masks[:, 0], dtype=np.bool_), boxes, strict=True):
-            region |= mask & _inside(box, region.shape) if self.rule.within_boxes else mask
+            region |= mask & inside_box(tuple(box.tolist()), rgb.shape[:2]) if self.rule.within_boxes else mask
         return region
 
 
@@ -163,19 +164,10 @@ def _prompt(words: str) -> str:
     return ". ".join(thing for thing in things if thing) + "."
 
 
-def _inside(box: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    left, top, right, bottom = (float(edge) for edge in box)
-    rows, columns = np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5
-    inside: npt.NDArray[np.bool_] = ((rows >= top) & (rows < bottom))[:, None] & ((columns >= left) & (columns < right))
-    return inside
-
-
 def _pretrained(kind: Any, name: str) -> Any:
     try:
         return kind.from_pretrained(name)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        where = "read from the folder" if Path(name).is_dir() else "downloaded: get it where there is a network, and give"
-        raise WeightsError(
-            f"{kind.__name__} cannot be had from {name!r} ({reason}); it was not {where} the folder it was saved in"
-        ) from error
+        reason = " ".join(str(error).split()).split(". ")[0]
+        advice = "save it again" if Path(name).is_dir() else "download it elsewhere, and give the folder it is in"
+        raise WeightsError(f"{kind.__name__} cannot be loaded from {name!r}: {reason}; {advice}") from error

@@ -53,5 +53,6 @@ def find_mask(folder: Path, photograph: Path) -> Path:
         if candidate.is_file():
             return candidate
     raise RegionError(
-        f"no mask of {str(photograph)!r} in {str(folder)!r}; expected {photograph.stem}.png (or {', '.join(SUFFIXES[1:])})"
+        f"no mask of {str(photograph)!r} in {str(folder)!r}; expected {photograph.stem}.png "
+        f"(or {', '.join(SUFFIXES[1:])})"
     )
