@@ -22,6 +22,14 @@
 from saccade.gates.catalogue import ablations, create, gate_class, gates, list_gates
 from saccade.gates.das import DAS, Sampling
 from saccade.gates.gate import Gate
+from saccade.gates.insertion import (
+    backbone_state_dict,
+    convert_sync_batchnorm,
+    gates_of,
+    insert,
+    load_backbone,
+    remove,
+)
 from saccade.gates.placement import Placement
 from saccade.gates.se import SE
 
@@ -32,8 +40,14 @@ __all__ = [
     "Placement",
     "Sampling",
     "ablations",
+    "backbone_state_dict",
+    "convert_sync_batchnorm",
     "create",
     "gate_class",
     "gates",
+    "gates_of",
+    "insert",
     "list_gates",
+    "load_backbone",
+    "remove",
 ]
