@@ -50,7 +50,12 @@ def stages_of(name: str) -> tuple[Stage, ...]:
             [6, 12, 24, 16],
             "features.denseblock4.denselayer16.conv2",
         ),
-        ("torchvision:vgg16_bn", "features.5 features.12 features.22 features.32 features.42", [2, 2, 3, 3, 3], "features.41"),
+        (
+            "torchvision:vgg16_bn",
+            "features.5 features.12 features.22 features.32 features.42",
+            [2, 2, 3, 3, 3],
+            "features.41",
+        ),
     ],
 )
 def test_blocks_and_stages_are_those_that_the_papers_name(name, stages, blocks, branch) -> None:

@@ -101,7 +101,9 @@ class _Finder:
             return matched
         close = difflib.get_close_matches(pattern, [*KEYWORDS, *self.modules], n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise GateError(f"unknown place {pattern!r}: {type(self.model).__name__} has no such module; {self.known()}{hint}")
+        raise GateError(
+            f"unknown place {pattern!r}: {type(self.model).__name__} has no such module; {self.known()}{hint}"
+        )
 
     def placed(self, placement: Placement) -> tuple[Place, ...]:
         """Returns the places of a placement.
@@ -140,7 +142,9 @@ class _Finder:
         inside = [
             inner
             for inner in self.traced.calls
-            if inner.name.startswith(name + ".") and inner.output == call.output and "." not in inner.name[len(name) + 1 :]
+            if inner.name.startswith(name + ".")
+            and inner.output == call.output
+            and "." not in inner.name[len(name) + 1 :]
         ]
         if inside:
             return self.after(inside[-1].name)

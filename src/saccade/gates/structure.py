@@ -20,7 +20,19 @@ from saccade.gates.trace import JOINS, Call, Trace
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _TURNS = ("permute", "transpose", "view", "reshape")
-_ELEMENTWISE = ("relu", "relu6", "gelu", "silu", "hardswish", "hardtanh", "leaky_relu", "elu", "sigmoid", "tanh", "mish")
+_ELEMENTWISE = (
+    "relu",
+    "relu6",
+    "gelu",
+    "silu",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "elu",
+    "sigmoid",
+    "tanh",
+    "mish",
+)
 
 
 @dataclass(frozen=True)
