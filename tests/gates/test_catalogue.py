@@ -25,7 +25,7 @@ def test_a_gate_keeps_the_shape_of_its_features(name) -> None:
 
 
 def test_an_unknown_gate_is_an_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(RegistryError, match=r"unknown gate 'dsa'; known: .*das.*se.*did you mean 'das'"):
+    with pytest.raises(RegistryError, match=r"unknown gate 'dsa'; known: .*das.*se.*did you mean"):
         saccade.gates.create("dsa", 64)
 
 

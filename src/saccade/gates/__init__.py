@@ -19,21 +19,66 @@
 - **Networks that change with the gate** (``placement.last_stage_stride``; GSoP): the fourth stage gets that stride.
 """
 
+from saccade.gates import das_ablations
+from saccade.gates.a2 import A2
+from saccade.gates.abn import ABN
+from saccade.gates.asr import ASR
+from saccade.gates.bam import BAM
 from saccade.gates.catalogue import ablations, create, gate_class, gates, list_gates
-from saccade.gates.das import DAS, Sampling
+from saccade.gates.cbam import CBAM
+from saccade.gates.das import DAS
+from saccade.gates.dat import DAT
+from saccade.gates.deformable_kernel import Sampling
+from saccade.gates.eca import ECA
+from saccade.gates.emca import EMCA
+from saccade.gates.gala import GALA
 from saccade.gates.gate import Gate
+from saccade.gates.gcnet import GCNet
+from saccade.gates.gsop import GSoP
+from saccade.gates.insertion import (
+    backbone_state_dict,
+    convert_sync_batchnorm,
+    gates_of,
+    insert,
+    load_backbone,
+    remove,
+)
 from saccade.gates.placement import Placement
+from saccade.gates.scores import collect_scores
 from saccade.gates.se import SE
+from saccade.gates.srm import SRM
+from saccade.gates.triplet import Triplet
 
 __all__ = [
+    "A2",
+    "ABN",
+    "ASR",
+    "BAM",
+    "CBAM",
     "DAS",
+    "DAT",
+    "ECA",
+    "EMCA",
+    "GALA",
     "SE",
+    "SRM",
+    "GCNet",
+    "GSoP",
     "Gate",
     "Placement",
     "Sampling",
+    "Triplet",
     "ablations",
+    "backbone_state_dict",
+    "collect_scores",
+    "convert_sync_batchnorm",
     "create",
+    "das_ablations",
     "gate_class",
     "gates",
+    "gates_of",
+    "insert",
     "list_gates",
+    "load_backbone",
+    "remove",
 ]

@@ -23,12 +23,11 @@ from torch import Tensor, nn
 
 from saccade.errors import GateError
 from saccade.gates.catalogue import gates
+from saccade.gates.checks import check_known
 from saccade.gates.deformable_kernel import DeformableKernel, Sampling
 from saccade.gates.gate import Gate
 from saccade.gates.normalization import normalizations
 from saccade.gates.placement import Placement
-
-__all__ = ["DAS", "Compression", "Sampling", "compressed_channels"]
 
 
 def compressed_channels(channels: int, alpha: float) -> int:
@@ -88,7 +87,7 @@ class DAS(Gate):
             "none", all ones (DCNv1).
         offset_groups: groups of channels with their own offsets and mask; divides m.
         largest_offset: bound on the offsets in places, through tanh; None for no bound.
-        start: "paper"; or "identity", beyond the paper: A = 2 * sigmoid(scale * norm) with a scale a channel that starts
+        start: "paper"; or "identity", beyond the paper: A = 2 * sigmoid(scale * norm), a scale a channel that starts
             at 0, so that a pretrained backbone is not halved by sigmoid(0) but starts unchanged.
         form: how the deformable convolution is computed: "auto", or a name in ``deformable_convolutions``.
 
@@ -121,8 +120,7 @@ class DAS(Gate):
         form: str = "auto",
     ) -> None:
         super().__init__(channels)
-        if start not in ("paper", "identity"):
-            raise GateError(f"unknown start {start!r}; known: identity, paper")
+        check_known(start, ("identity", "paper"), "start")
         compressed = compressed_channels(channels, alpha)
         self.alpha = alpha
         self.compression = Compression(channels, compressed, first_norm, first_affine, layer_axes)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from saccade.errors import GateError
+from saccade.gates.checks import check_divides, check_known, check_odd
 from saccade.gates.deformable_convolution import deformable_convolution, deformable_convolutions
 
 
@@ -75,23 +76,17 @@ class DeformableKernel(nn.Module):
         form: str = "auto",
     ) -> None:
         super().__init__()
-        _check("kernel", kernel, ("dense", "grouped", "separable"))
-        _check("mask", mask, ("none", "sigmoid", "softmax"))
+        check_known(kernel, ("dense", "grouped", "separable"), "kernel")
+        check_known(mask, ("none", "sigmoid", "softmax"), "mask")
         if form != "auto":
             deformable_convolutions.get(form)
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise GateError(f"kernel_size is {kernel_size!r}; give an odd number of at least 1")
+        check_odd(kernel_size=kernel_size)
         if largest_offset is not None and not largest_offset > 0:
             raise GateError(f"largest_offset is {largest_offset!r}; give a number of places above 0, or None")
         if kernel != "grouped" and groups != 1:
             raise GateError(f"groups is {groups!r} with kernel={kernel!r}; groups go with kernel='grouped'")
-        for name, number, channels in (
-            ("groups", groups, inputs),
-            ("groups", groups, outputs),
-            ("offset_groups", offset_groups, inputs),
-        ):
-            if number < 1 or channels % number:
-                raise GateError(f"{name} is {number!r}, which does not divide {channels} channels")
+        check_divides(inputs, groups=groups, offset_groups=offset_groups)
+        check_divides(outputs, groups=groups)
         self.mask_form, self.form = mask, form
         self.kernel_size, self.offset_groups, self.largest_offset = kernel_size, offset_groups, largest_offset
         taps = kernel_size * kernel_size
@@ -137,14 +132,9 @@ class DeformableKernel(nn.Module):
         return Sampling(offset.reshape(*shape, 2, height, width), mask.reshape(*shape, height, width))
 
 
-def _check(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise GateError(f"unknown {name} {value!r}; known: {', '.join(known)}")
-
-
 def _predictor(kind: str, inputs: int, outputs: int, kernel_size: int) -> nn.Module:
     """Returns a convolution whose output starts at zero."""
-    _check("offset", kind, ("dense", "none", "pointwise", "separable"))
+    check_known(kind, ("dense", "none", "pointwise", "separable"), "offset")
     if kind == "none":
         return nn.Identity()
     if kind == "separable":

@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from saccade.errors import GateError
+from saccade.gates.checks import check_at_least
 from saccade.gates.placement import Placement
 
 
@@ -50,11 +51,10 @@ class Gate(nn.Module):
 
 
 def hidden_channels(channels: int, reduction: int) -> int:
-    """Returns ``channels / reduction`` rounded to the nearest number, at least 1.
+    """Returns ``channels / reduction`` rounded down, at least 1.
 
     Raises:
         GateError: ``reduction`` is below 1.
     """
-    if reduction < 1:
-        raise GateError(f"reduction is {reduction!r}; give a number of at least 1")
-    return max(1, int(channels / reduction + 0.5))
+    check_at_least(1, reduction=reduction)
+    return max(1, channels // reduction)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from saccade.errors import GateError
+from saccade.gates.checks import check_known
 from saccade.graph import Registry
 
 
@@ -28,8 +28,7 @@ class SampleNormalization(nn.Module):
 
     def __init__(self, channels: int, axes: str, affine: bool = False, epsilon: float = 1e-5) -> None:
         super().__init__()
-        if axes not in ("hw", "chw", "c"):
-            raise GateError(f"unknown axes {axes!r} of a norm; known: c, chw, hw")
+        check_known(axes, ("c", "chw", "hw"), "axes of a norm")
         self.axes = axes
         self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
