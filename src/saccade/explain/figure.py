@@ -34,11 +34,11 @@ def comparison_figure(
     """Draws what networks looked at in a photograph, a row a network and a column a stage.
 
     Args:
-        picture: (H, W, 3) uint8, what the networks saw.
+        picture: (H, W, 3) uint8, what the networks saw, at any size: maps are stretched to it.
         explanations: one a network, all with as many stages.
         title: a line above, such as the file's name.
         categories: for each explanation, the names of its network's classes; numbers are shown where they lack.
-        region: (H, W) bool, outlined in white; the box that scores are computed in is drawn dashed.
+        region: (H, W) bool, of the picture's size, outlined in white; the box that scores are computed in is drawn dashed.
         note: a line below, such as where the weights come from.
         colours: matplotlib's name of a colour scale for weights from 0 to 1.
 
@@ -64,13 +64,14 @@ def comparison_figure(
         row[0].set_title(_heading(explanation, known), fontsize=9, loc="left")
         _outline(row[0], region)
         for place, stage in zip(row[1:], explanation.stages, strict=False):
-            place.imshow(overlay(picture, stage.weights, colours=colours))
+            place.imshow(overlay(picture, _stretched(stage.weights, picture.shape[:2]), colours=colours))
             place.set_title(_stage_title(stage), fontsize=9, loc="left")
             _outline(place, region)
-            _box(place, stage)
+            _box(place, stage, picture.shape[0] / stage.weights.shape[0], picture.shape[1] / stage.weights.shape[1])
     scale = ScalarMappable(Normalize(0, 1), colours)
-    bar = figure.colorbar(scale, ax=axes[:, 1:].ravel().tolist(), location="bottom", shrink=0.6, aspect=40, pad=0.02)
-    bar.set_label("Grad-CAM weight: 0 mattered least, 1 most, each map on its own scale", fontsize=8)
+    bar = figure.colorbar(scale, ax=axes.ravel().tolist(), location="bottom", shrink=0.6, aspect=40, pad=0.02)
+    legend = "" if region is None else "; white: the region R; dashed: the box B that its score is computed in"
+    bar.set_label(f"Grad-CAM weight: 0 mattered least, 1 most, each map on its own scale{legend}", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     _captions(figure, title, note)
     return _png(figure)
@@ -91,7 +92,7 @@ def gates_figure(
     count more.
 
     Args:
-        picture: (H, W, 3) uint8, what the network saw.
+        picture: (H, W, 3) uint8, what the network saw, at any size.
         gates: at least one whose map has places; others are left out.
         title: a line above.
         note: a line below.
@@ -198,15 +199,14 @@ def _outline(axes: Any, region: npt.NDArray[np.bool_] | None) -> None:
         axes.contour(region.astype(float), levels=[0.5], colors=[_REGION_COLOUR], linewidths=1.1)
 
 
-def _box(axes: Any, stage: StageMap) -> None:
+def _box(axes: Any, stage: StageMap, down: float, across: float) -> None:
+    """Draws the box that a score was computed in, scaled from the frame's pixels to the picture's."""
     from matplotlib.patches import Rectangle
 
     if stage.score is not None and stage.score.box is not None:
         left, top, right, bottom = stage.score.box
-        corner = (left - 0.5, top - 0.5)
-        axes.add_patch(
-            Rectangle(corner, right - left, bottom - top, fill=False, ls=(0, (4, 3)), lw=1.2, ec=_BOX_COLOUR)
-        )
+        corner, wide, tall = (left * across - 0.5, top * down - 0.5), (right - left) * across, (bottom - top) * down
+        axes.add_patch(Rectangle(corner, wide, tall, fill=False, ls=(0, (4, 3)), lw=1.2, ec=_BOX_COLOUR))
 
 
 def _figure(columns: int, rows: int, picture: npt.NDArray[np.uint8]) -> Any:

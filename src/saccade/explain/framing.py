@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -46,6 +46,14 @@ class Framing:
         """Returns the mask (h, w) on the frame of a mask (H, W) on the photograph: what is covered at least half."""
         covered = self._resized(Image.fromarray(mask.astype(np.float32)))
         return np.asarray(np.asarray(covered) >= 0.5, dtype=np.bool_)
+
+    def enlarged(self, least: int) -> Framing:
+        """Returns the framing of the same part at a whole multiple of the size, at least ``least`` pixels a side.
+
+        Small frames are shown larger, as the photograph is, rather than as the few pixels that the network saw.
+        """
+        factor = max(1, -(-least // min(self.size)))
+        return replace(self, size=(self.size[0] * factor, self.size[1] * factor))
 
     def part(self, height: int, width: int) -> tuple[float, float, float, float]:
         """Returns (left, top, right, bottom) of the part of a photograph that the frame shows, in its pixels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,16 +62,16 @@ def look_at_gates(model: nn.Module, frame: Tensor) -> list[GateView]:
     if len(frame) != 1:
         raise ExplanationError(f"there are {len(frame)} frames; expected one, of (1, 3, H, W)")
     names = {module: name for name, module in model.named_modules() if isinstance(module, Gate)}
-    taken: list[tuple[Gate, Tensor]] = []
-    handles = [gate.register_forward_pre_hook(lambda gate, inputs: taken.append((gate, inputs[0]))) for gate in names]
+    taken: list[tuple[Gate, tuple[Any, ...]]] = []
+    handles = [gate.register_forward_pre_hook(lambda gate, inputs: taken.append((gate, inputs))) for gate in names]
     modes = [(module, module.training) for module in model.modules()]
     device = next((parameter.device for parameter in model.parameters()), frame.device)
     try:
         with torch.no_grad():
-            model.eval()(frame.to(device))
+            model.eval()(frame.to(device).clone())
             for handle in handles:
                 handle.remove()
-            return [_view(names[gate], gate, features) for gate, features in taken]
+            return [_view(names[gate], gate, inputs) for gate, inputs in taken]
     finally:
         for handle in handles:
             handle.remove()
@@ -78,8 +79,8 @@ def look_at_gates(model: nn.Module, frame: Tensor) -> list[GateView]:
             module.training = training
 
 
-def _view(name: str, gate: Gate, features: Tensor) -> GateView:
-    attention = gate.attention(features)[0].float().cpu()
+def _view(name: str, gate: Gate, inputs: tuple[Any, ...]) -> GateView:
+    attention = gate.attention(*inputs)[0].float().cpu()
     view = GateView(
         name,
         type(gate).__name__,
@@ -89,7 +90,7 @@ def _view(name: str, gate: Gate, features: Tensor) -> GateView:
     )
     if not isinstance(gate, DAS):
         return view
-    sampling = gate.sampling(features)
+    sampling = gate.sampling(inputs[0])
     positions, mask = sampling.positions()[0].float().cpu().numpy(), sampling.mask[0].float().cpu().numpy()
     return GateView(view.name, view.kind, view.attention, view.lowest, view.highest, positions, mask)
 

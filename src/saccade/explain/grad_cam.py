@@ -22,6 +22,8 @@ from saccade.errors import ExplanationError, MissingPackageError
 
 Maps = npt.NDArray[np.float32]
 
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class Explained:
@@ -122,11 +124,23 @@ def _method() -> Any:
                 raise ExplanationError(f"the logits do not depend on the output of the {_kind(layer)}; choose another")
             return super().get_cam_weights(frames, layer, targets, activations, gradients)
 
+        def get_cam_image(self, *arguments: Any, **keywords: Any) -> Any:
+            # The package divides by the largest value plus 1e-7, which flattens the maps of small gradients.
+            return _scaled(np.maximum(super().get_cam_image(*arguments, **keywords), 0))
+
         def aggregate_multi_layers(self, maps: list[Maps]) -> Maps:
             # The package would scale the stretched map once more.
             return np.asarray(maps[0][:, 0], dtype=np.float32)
 
     return OneLayer
+
+
+def _scaled(maps: Maps) -> Maps:
+    """Returns maps (N, h, w) of 0 or more, each from 0 to 1; 0 where one is the same everywhere but for rounding."""
+    low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
+    span = high - low
+    scaled: Maps = np.where(span > _ROUNDING * high, (maps - low) / np.where(span > 0, span, 1), 0)
+    return np.where(np.isfinite(high), scaled, np.nan)
 
 
 def _own_copy(values: Tensor) -> Tensor:
@@ -147,7 +161,7 @@ def _logits(model: nn.Module, frames: Tensor, layers: Sequence[nn.Module]) -> Te
     ]
     try:
         with torch.no_grad():
-            logits = model(frames)
+            logits = model(frames.clone())  # for an in-place first layer
     finally:
         for handle in handles:
             handle.remove()

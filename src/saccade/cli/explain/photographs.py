@@ -12,6 +12,9 @@ import numpy.typing as npt
 from saccade.errors import RegionError
 from saccade.explain import Framing, LabelsFile, find_mask, read_mask, read_photograph
 
+_SHOWN = 320
+"""Pixels that a picture of a photograph has at least a side."""
+
 Find = Callable[[npt.NDArray[np.uint8], str], npt.NDArray[np.bool_]]
 
 
@@ -24,6 +27,8 @@ class Photograph:
         name: what its results are called, different for each photograph of a run.
         picture: (H, W, 3) uint8, framed.
         region: (H, W) bool, framed: where it shows what it is an image of; None where that is not known.
+        shown: (k * H, k * W, 3) uint8, the same part at least as large as pictures need it.
+        shown_region: (k * H, k * W) bool, likewise, or None.
         category: the class that it shows, by index or name; None where that is not known.
     """
 
@@ -31,6 +36,8 @@ class Photograph:
     name: str
     picture: npt.NDArray[np.uint8]
     region: npt.NDArray[np.bool_] | None
+    shown: npt.NDArray[np.uint8]
+    shown_region: npt.NDArray[np.bool_] | None
     category: int | str | None
 
 
@@ -64,14 +71,16 @@ def read_photographs(paths: Sequence[Path], framing: Framing, knowledge: Knowled
     """
     if knowledge.masks is not None and not knowledge.masks.is_dir() and len(paths) > 1:
         _refuse_one_mask(knowledge.masks, len(paths))
-    found = []
+    found, larger = [], framing.enlarged(_SHOWN)
     for path, name in zip(paths, _names(paths), strict=True):
         rgb = read_photograph(path)
         label = knowledge.labels.of(path) if knowledge.labels is not None else None
         category = knowledge.category if knowledge.category is not None else (label.category if label else None)
         region = _region(path, rgb, category, knowledge)
-        framed = None if region is None else framing.region(region)
-        found.append(Photograph(path, name, framing.picture(rgb), framed, category))
+        regions = [None if region is None else each.region(region) for each in (framing, larger)]
+        found.append(
+            Photograph(path, name, framing.picture(rgb), regions[0], larger.picture(rgb), regions[1], category)
+        )
     return found
 
 

@@ -29,7 +29,8 @@ def table(done: Sequence[Explained], networks: Sequence[Network]) -> Any:
     scored = any(item.photograph.region is not None for item in done)
     shown = Table(title_justify="left")
     for heading in ("image", "network", "class", "p", "stage", *(("sfd", "inside", "outside") if scored else ())):
-        shown.add_column(heading, justify="left" if heading in ("image", "network", "class", "stage") else "right")
+        words = heading in ("image", "network", "class", "stage")
+        shown.add_column(heading, justify="left" if words else "right", overflow="fold")
     for item in done:
         for network, explanation in zip(networks, item.explanations, strict=True):
             for stage in explanation.stages:

@@ -189,11 +189,11 @@ class _Task:
             )
         title, note = photograph.path.name, "; ".join(f"{each.name}: {each.weights}" for each in self.networks)
         picture = comparison_figure(
-            photograph.picture,
+            photograph.shown,
             explanations,
             title=title,
             categories=[network.categories for network in self.networks],
-            region=photograph.region,
+            region=photograph.shown_region,
             note=note,
             colours=self.colours,
         )
@@ -202,7 +202,7 @@ class _Task:
             if any(gate.attention.size > 1 for gate in explanation.gates):
                 ending = "gates" if number == 1 else f"gates-{number}"
                 drawn = gates_figure(
-                    photograph.picture,
+                    photograph.shown,
                     explanation.gates,
                     title=f"{title}: gates of {network.name}",
                     note=f"{network.name}: {network.weights}",
