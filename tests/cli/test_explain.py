@@ -66,7 +66,10 @@ def test_two_networks_and_two_photographs_are_drawn_scored_and_told(here, explai
     ]  # fmt: skip
     report = json.loads((here / "out.json").read_text())
     assert [entry["image"] for entry in report["images"]] == ["cat.png", "dog.jpg"]
-    assert [network["name"] for network in report["networks"]] == ["explained_networks:plain", "explained_networks:gated"]
+    assert [network["name"] for network in report["networks"]] == [
+        "explained_networks:plain",
+        "explained_networks:gated",
+    ]
     assert report["rule"] == {"base": 10.0, "subtract_one": True, "threshold": 0.2, "surroundings": "box"}
     for entry in report["images"]:
         for told in entry["explanations"]:
@@ -220,8 +223,8 @@ def test_an_onnx_file_is_an_error(here, call) -> None:
 
     frame = helper.make_tensor_value_info("frame", TensorProto.FLOAT, [1, 3, 8, 8])
     output = helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 3, 8, 8])
-    save(helper.make_model(helper.make_graph([helper.make_node("Relu", ["frame"], ["output"])], "g", [frame], [output])),
-         here / "net.onnx")  # fmt: skip
+    graph = helper.make_graph([helper.make_node("Relu", ["frame"], ["output"])], "net", [frame], [output])
+    save(helper.make_model(graph), here / "net.onnx")
     ended = call("explain", "cat.png", "--model", "net.onnx")
     assert ended.code == 2
     assert "is an ONNX file, which has no gradients; give the torch model" in ended.err
@@ -274,9 +277,6 @@ def test_regions_found_from_words_are_scored(here, explain, monkeypatch) -> None
 
 
 def test_nothing_to_look_for_is_an_error(here, explain, monkeypatch) -> None:
-    from saccade.explain import Grounding
-
-    monkeypatch.setattr(Grounding, "load", classmethod(lambda cls, detector, segmenter: None and cls))
     monkeypatch.setattr("saccade.cli.explain.verb._Search._find", lambda search: lambda rgb, words: None)
     ended = explain("cat.png", "--ground")
     assert ended.code == 2

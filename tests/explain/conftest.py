@@ -34,7 +34,9 @@ def staged() -> nn.Module:
     def stage(inputs: int, outputs: int) -> nn.Module:
         return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 2, 1), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
-    return nn.Sequential(stage(3, 8), stage(8, 12), stage(12, 16), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5))
+    return nn.Sequential(
+        stage(3, 8), stage(8, 12), stage(12, 16), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5)
+    )
 
 
 @pytest.fixture

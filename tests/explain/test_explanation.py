@@ -47,7 +47,9 @@ def test_scores_follow_the_region_and_the_rule(gated) -> None:
     assert 0 < score.value < 1
     assert score.value != opposite.value
     assert explain(gated, FRAME, stages=["4"], category=1, region=~region).stages[0].score.inside == pytest.approx(
-        explain(gated, FRAME, stages=["4"], category=1, region=region, rule=ScoreRule(threshold=0)).stages[0].score.outside
+        explain(gated, FRAME, stages=["4"], category=1, region=region, rule=ScoreRule(threshold=0))
+        .stages[0]
+        .score.outside
     )
 
 

@@ -44,8 +44,9 @@ def reddest(pixels: np.ndarray) -> np.ndarray:
 
 
 def test_each_network_is_a_row_and_each_stage_a_column() -> None:
-    one, two = opened(comparison_figure(PICTURE, [explanation()])), opened(
-        comparison_figure(PICTURE, [explanation(), explanation(name="other")])
+    one, two = (
+        opened(comparison_figure(PICTURE, [explanation()])),
+        opened(comparison_figure(PICTURE, [explanation(), explanation(name="other")])),
     )
     assert one.shape[1] == two.shape[1]
     assert two.shape[0] > 1.6 * one.shape[0]
@@ -74,7 +75,9 @@ def test_the_box_is_scaled_to_the_picture() -> None:
 
 @pytest.mark.parametrize("region", [np.zeros((160, 120), dtype=bool), np.ones((160, 120), dtype=bool)])
 def test_a_region_without_an_edge_draws_no_outline(region) -> None:
-    assert opened(comparison_figure(PICTURE, [explanation(Score(None, skipped="the region is empty"))], region=region)).any()
+    assert opened(
+        comparison_figure(PICTURE, [explanation(Score(None, skipped="the region is empty"))], region=region)
+    ).any()
 
 
 def test_nothing_to_draw_is_an_error() -> None:

@@ -66,7 +66,9 @@ def test_gates_of_a_network_come_in_the_order_in_which_they_run() -> None:
 
 @pytest.mark.parametrize("name", ["se", "cbam", "emca"])
 def test_other_gates_have_maps_but_look_nowhere_else(name) -> None:
-    model = saccade.gates.insert(torchvision.models.resnet18(num_classes=4), name, saccade.gates.gate_class(name).placement)
+    model = saccade.gates.insert(
+        torchvision.models.resnet18(num_classes=4), name, saccade.gates.gate_class(name).placement
+    )
     views = look_at_gates(model, FRAME)
     assert views
     assert all(view.positions is None and view.largest_offset is None for view in views)

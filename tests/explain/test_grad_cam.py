@@ -188,7 +188,9 @@ def test_a_class_that_is_none_is_an_error(staged, classes, told) -> None:
 
 def test_a_network_that_is_no_classifier_is_an_error() -> None:
     model = nn.Conv2d(3, 2, 3)
-    with pytest.raises(ExplanationError, match=r"the model gave a tensor of \(1, 2, 6, 6\).*expected one tensor of logits"):
+    with pytest.raises(
+        ExplanationError, match=r"the model gave a tensor of \(1, 2, 6, 6\).*expected one tensor of logits"
+    ):
         grad_cam(model, torch.randn(1, 3, 8, 8), [model])
 
 

@@ -17,7 +17,7 @@ transformers = pytest.importorskip(
 )
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8)
-VOCABULARY = "[PAD] [UNK] [CLS] [SEP] [MASK] . cat dog".split()
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "cat", "dog"]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,13 @@ def _save_segmenter(folder: Path) -> None:
     config = transformers.SamConfig(
         vision_config=image
         | narrow
-        | {"output_channels": 16, "num_hidden_layers": 1, "global_attn_indexes": [0], "window_size": 2, "num_pos_feats": 8},
+        | {
+            "output_channels": 16,
+            "num_hidden_layers": 1,
+            "global_attn_indexes": [0],
+            "window_size": 2,
+            "num_pos_feats": 8,
+        },
         prompt_encoder_config=image | {"hidden_size": 16, "mask_input_channels": 4},
         mask_decoder_config=narrow | {"num_hidden_layers": 1, "iou_head_hidden_dim": 16, "iou_head_depth": 2},
     )
@@ -136,12 +142,12 @@ def test_no_words_are_an_error(folders) -> None:
 
 
 def test_weights_that_cannot_be_had_are_an_error_that_says_what_to_do(folders, tmp_path) -> None:
-    with pytest.raises(WeightsError, match="GroundingDinoForObjectDetection cannot be loaded from .*save it again"):
+    with pytest.raises(WeightsError, match=r"GroundingDinoForObjectDetection cannot be loaded from .*save it again"):
         Grounding.load(str(tmp_path), folders[1])
 
 
 def test_a_threshold_that_is_no_score_is_an_error() -> None:
-    with pytest.raises(ExplanationError, match="box_threshold is 1.5; expected a score from 0 to 1"):
+    with pytest.raises(ExplanationError, match=r"box_threshold is 1.5; expected a score from 0 to 1"):
         GroundingRule(box_threshold=1.5)
 
 

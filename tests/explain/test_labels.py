@@ -60,7 +60,10 @@ def test_a_box_beyond_the_image_is_an_error(write) -> None:
         ("[1, 2]", "Input should be an object"),
         ([{"class": 3}], "images.0.image: Field required"),
         ([{"image": "a.png", "boxes": [[1, 2, 3]]}], "images.0.boxes.0.3: Field required"),
-        ([{"image": "a.png", "boxes": [[3, 0, 1, 2]]}], r"expected left < right and top < bottom.*\[3.0, 0.0, 1.0, 2.0\]"),
+        (
+            [{"image": "a.png", "boxes": [[3, 0, 1, 2]]}],
+            r"expected left < right and top < bottom.*\[3.0, 0.0, 1.0, 2.0\]",
+        ),
         ([{"image": "a.png", "boxes": [[0, 0, "wide", 2]]}], "images.0.boxes.0.2: .*valid number"),
         ([{"image": "a.png", "boxs": []}], "images.0.boxs: Extra inputs are not permitted"),
         ([{"image": "a.png"}, {"image": "a.png"}], "a.png is listed more than once"),

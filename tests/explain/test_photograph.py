@@ -69,11 +69,11 @@ def test_a_file_that_is_no_image_is_an_error(tmp_path, content) -> None:
 def test_an_image_that_was_broken_off_is_an_error(save) -> None:
     path = save(np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8))
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(PhotographError, match="cannot be read: .*truncated"):
+    with pytest.raises(PhotographError, match=r"cannot be read: .*truncated"):
         read_photograph(path)
 
 
 def test_an_image_that_is_too_large_to_be_one_is_an_error(save, monkeypatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(PhotographError, match="cannot be read: .*exceeds limit"):
+    with pytest.raises(PhotographError, match=r"cannot be read: .*exceeds limit"):
         read_photograph(save(RGB))

@@ -31,15 +31,11 @@ def test_a_stage_with_a_gate_at_its_end_is_seen_after_the_gate() -> None:
     for stage in stage_outputs(model, FRAMES, ["1", "2", "3", "4"]):
         gates = [module for module in stage.module.modules() if isinstance(module, saccade.gates.Gate)]
         assert len(gates) == 1
-        seen = {}
-        handles = [
-            stage.module.register_forward_hook(lambda module, inputs, output: seen.update(stage=output)),
-            gates[0].register_forward_hook(lambda module, inputs, output: seen.update(gate=output)),
-        ]
+        seen: list[torch.Tensor] = []
+        for module in (stage.module, gates[0]):
+            module.register_forward_hook(lambda module, inputs, output, seen=seen: seen.append(output))
         model(torch.randn(FRAMES.shape))
-        for handle in handles:
-            handle.remove()
-        torch.testing.assert_close(seen["stage"], seen["gate"], rtol=0, atol=0)
+        torch.testing.assert_close(seen[0], seen[1], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("wanted", ["5", "0", "layer5", "", "-1"])

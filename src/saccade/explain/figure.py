@@ -38,7 +38,7 @@ def comparison_figure(
         explanations: one a network, all with as many stages.
         title: a line above, such as the file's name.
         categories: for each explanation, the names of its network's classes; numbers are shown where they lack.
-        region: (H, W) bool, of the picture's size, outlined in white; the box that scores are computed in is drawn dashed.
+        region: (H, W) bool, of the picture's size, outlined in white; the box of each score is drawn dashed.
         note: a line below, such as where the weights come from.
         colours: matplotlib's name of a colour scale for weights from 0 to 1.
 
