@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copyreg
 import threading
-from functools import cache
 from typing import Any
 
 import torch
@@ -56,10 +55,13 @@ class Attached(nn.Module):
     """A module that a gate or a relay is attached to. ``original_class`` is what it was before."""
 
     original_class: type[nn.Module]
+    attention_gate: nn.Module
+    attention_relay: Relay
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # The class is made at run time, so that a pickle (or a copy) has to make it again from the original one.
-        made, arguments, *rest = super().__reduce_ex__(protocol)
+        reduced: Any = super().__reduce_ex__(protocol)
+        made, _arguments, *rest = reduced
         if made is not copyreg.__newobj__:  # type: ignore[attr-defined]
             raise GateError(f"{self.original_class.__name__} has a way of its own to be copied and cannot be gated")
         kind = next(base for base in type(self).__mro__ if base in KINDS)
@@ -71,7 +73,7 @@ class GatedAfter(Attached):
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """Returns the gated output of the module, (N, C, H, W)."""
-        return self.attention_gate(super().forward(*arguments, **keywords))  # type: ignore[operator, misc]
+        return self.attention_gate(super().forward(*arguments, **keywords))
 
 
 class GatedBefore(Attached):
@@ -79,7 +81,7 @@ class GatedBefore(Attached):
 
     def forward(self, features: Tensor, *arguments: Any, **keywords: Any) -> Any:
         """Returns the module's output on gated features."""
-        return super().forward(self.attention_gate(features), *arguments, **keywords)  # type: ignore[operator, misc]
+        return super().forward(self.attention_gate(features), *arguments, **keywords)
 
 
 class GatedWithEarlier(Attached):
@@ -87,8 +89,8 @@ class GatedWithEarlier(Attached):
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """Returns the gated output of the module, (N, C, H, W)."""
-        output = super().forward(*arguments, **keywords)  # type: ignore[misc]
-        return self.attention_gate(output, self.attention_relay.take())  # type: ignore[operator, union-attr]
+        output = super().forward(*arguments, **keywords)
+        return self.attention_gate(output, self.attention_relay.take())
 
 
 class RelayFirst(Attached):
@@ -96,8 +98,8 @@ class RelayFirst(Attached):
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """Returns the module's own output."""
-        output = super().forward(*arguments, **keywords)  # type: ignore[misc]
-        self.attention_relay.begin(output)  # type: ignore[union-attr, operator]
+        output = super().forward(*arguments, **keywords)
+        self.attention_relay.begin(output)
         return output
 
 
@@ -106,8 +108,8 @@ class RelayNext(Attached):
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """Returns the module's own output."""
-        output = super().forward(*arguments, **keywords)  # type: ignore[misc]
-        self.attention_relay.add(output)  # type: ignore[union-attr, operator]
+        output = super().forward(*arguments, **keywords)
+        self.attention_relay.add(output)
         return output
 
 
@@ -115,10 +117,16 @@ KINDS = (GatedAfter, GatedBefore, GatedWithEarlier, RelayFirst, RelayNext)
 """The ways of being attached."""
 
 
-@cache
+_classes: dict[tuple[type[Attached], type[nn.Module]], type[Attached]] = {}
+
+
 def _attached_class(kind: type[Attached], original: type[nn.Module]) -> type[Attached]:
+    """Returns the class of modules of a class with a gate, the same one each time."""
+    if (kind, original) in _classes:
+        return _classes[kind, original]
     name = f"Gated{original.__name__}" if kind in (GatedAfter, GatedBefore, GatedWithEarlier) else original.__name__
-    return type(name, (kind, original), {"original_class": original, "__module__": __name__})
+    made = type(name, (kind, original), {"original_class": original, "__module__": __name__})
+    return _classes.setdefault((kind, original), made)
 
 
 def _new(kind: type[Attached], original: type[nn.Module]) -> Attached:
@@ -156,4 +164,5 @@ def detach(module: Attached) -> None:
     """Makes a gated module what it was before, in place."""
     module._modules.pop(ATTRIBUTE, None)
     vars(module).pop(_RELAY, None)
-    module.__class__ = module.original_class
+    original: Any = module.original_class
+    module.__class__ = original

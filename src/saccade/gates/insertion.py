@@ -130,13 +130,13 @@ def load_backbone(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     if any(found.values()):
         parts = [f"{what}: {', '.join(keys[:_SHOWN])} ({len(keys)} in all)" for what, keys in found.items() if keys]
         raise WeightsError(
-            f"the weights do not fit the backbone: {'; '.join(parts)}; give the state dict of this network without gates"
+            f"the weights do not fit the backbone: {'; '.join(parts)}; give the state dict of the plain network"
         )
     model.load_state_dict(dict(state), strict=False)
 
 
 def convert_sync_batchnorm(model: Network) -> Network:
-    """Makes every batch norm of a gated network a synchronised one, as torch.nn.SyncBatchNorm does, and keeps the gates.
+    """Makes every batch norm of a gated network a synchronised one and keeps the gates.
 
     torch's own conversion makes new modules in place of batch norms and forgets the gates attached to them.
 
@@ -154,11 +154,12 @@ def convert_sync_batchnorm(model: Network) -> Network:
     gates = gates_of(model)
     for module, _, _ in attached.values():
         detach(module)
-    converted: Network = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    convert: Any = nn.SyncBatchNorm.convert_sync_batchnorm
+    converted: Network = convert(model)
     for name, (_, kind, relay) in attached.items():
         gate = gates.get(name)
         if gate is not None:
-            gate = nn.SyncBatchNorm.convert_sync_batchnorm(gate)
+            gate = convert(gate)
         attach(converted.get_submodule(name), kind, gate, relay)
     return converted
 

@@ -139,15 +139,10 @@ class _Finder:
         assert call.shape is not None
         if not _runs_over_its_children(self.modules[name]):
             return Place(name, call.shape[1])
-        inside = [
-            inner
-            for inner in self.traced.calls
-            if inner.name.startswith(name + ".")
-            and inner.output == call.output
-            and "." not in inner.name[len(name) + 1 :]
-        ]
+        children = {f"{name}.{child}" for child, _ in self.modules[name].named_children()}
+        inside = [inner.name for inner in self.traced.calls if inner.name in children and inner.output == call.output]
         if inside:
-            return self.after(inside[-1].name)
+            return self.after(inside[-1])
         for follower in self.traced.calls:
             apart = not (name + ".").startswith(follower.name + ".") and follower.name != ""
             plain = not _runs_over_its_children(self.modules[follower.name])

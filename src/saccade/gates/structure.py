@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from torch import nn
@@ -112,8 +113,8 @@ class _Search:
                 continue  # a gate is no part of the network that it is in
             self.calls.setdefault(call.name, []).append(call)
         self.convolutions = [name for name in self.calls if self._is_convolution(name)]
-        self.candidates = {name: call for name in self.calls if (call := self._candidate(name)) is not None}
-        self.ends = {name: call for name in self.calls if (call := self._end(name)) is not None}
+        self.candidates = _found(self.calls, self._candidate)
+        self.ends = _found(self.calls, self._end)
         self.kinds = Counter(_kind(self.modules[name]) for name in self.candidates)
 
     def blocks(self) -> list[Block]:
@@ -207,7 +208,8 @@ class _Search:
 
     def _block(self, call: Call) -> Block:
         """Returns the block of a call, with the end of its branch."""
-        assert call.output is not None and call.shape is not None
+        assert call.output is not None
+        assert call.shape is not None
         start = max(call.inputs, default=-1)
         join = self._last_join(call.output, start, call.shape) if call.joins else None
         branch = call.output if join is None else self._deepest(join)
@@ -250,6 +252,11 @@ class _Search:
                 break
             value = max(sources, key=lambda source: (self.traced.values[source].convolutions, source))
         return last
+
+
+def _found(names: Iterable[str], find: Callable[[str], Call | None]) -> dict[str, Call]:
+    calls = ((name, find(name)) for name in names)
+    return {name: call for name, call in calls if call is not None}
 
 
 def _kind(module: nn.Module) -> type[nn.Module]:
