@@ -11,7 +11,7 @@ from torch import nn
 
 from saccade.errors import GateError
 from saccade.gates.placement import Placement
-from saccade.gates.structure import CONTAINERS, Block, Stage, find_stages
+from saccade.gates.structure import Block, Stage, find_stages
 from saccade.gates.trace import Call, Trace
 
 KEYWORDS = {
@@ -211,4 +211,6 @@ def _runs_over_its_children(module: nn.Module) -> bool:
     """Whether a module's forward runs every module inside it, so that a gate inside would be run as well."""
     code = getattr(type(module).forward, "__code__", None)
     names = set(code.co_names) if code is not None else set()
-    return isinstance(module, CONTAINERS) or bool(names & {"children", "named_children", "_modules"})
+    return isinstance(module, (nn.Sequential, nn.ModuleList)) or bool(
+        names & {"children", "named_children", "_modules"}
+    )

@@ -164,7 +164,7 @@ class _Search:
         """Returns the call of a module that may end a branch: a norm, or a module with no module inside."""
         call = self._called_once(name)
         module = self.modules[name]
-        whole = not any(True for _ in module.children())
+        whole = not any(inner != ATTRIBUTE for inner, _ in module.named_children())
         norm = _is_norm(module) and not any(isinstance(inner, nn.Conv2d) for inner in module.modules())
         return call if call is not None and call.is_map and (whole or norm) else None
 
@@ -203,6 +203,9 @@ class _Search:
         return chain
 
     def _is_elementwise(self, call: Call) -> bool:
+        module = self.modules[call.name]
+        if isinstance(module, Attached):
+            return not isinstance(module, nn.Conv2d)  # its operators are the gate's
         plain = self.traced.values[call.output].plain_operator if call.output is not None else ""
         return "norm" in plain or plain in _ELEMENTWISE
 
