@@ -1,0 +1,10 @@
+"""saccade reproduce: the tables and figures of the papers, one command each."""
+
+import typer
+
+from saccade.cli.reproduce.listing import list_experiments
+
+app = typer.Typer(help="Reproduce the papers' tables and figures.", no_args_is_help=True)
+app.command("list")(list_experiments)
+
+__all__ = ["app", "list_experiments"]
