@@ -28,7 +28,7 @@ GREY, BLACK = 0.0, -1.0
 """What the published program leaves behind a digit that moved, and the normalised black of the images."""
 
 Direction = Literal["right", "left", "up", "down"]
-DIRECTIONS: tuple[str, ...] = get_args(Direction)
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 _STEPS = {"right": (0, 1), "left": (0, -1), "up": (-1, 0), "down": (1, 0)}
 
 
