@@ -26,10 +26,6 @@ from saccade.experiments.traffic import bytes_moved
 from saccade.policy import Borji
 from saccade.runtime import incremental
 
-DETECTOR, SEGMENTER, GLOBAL = "retinanet_resnet50_fpn", "fcn_resnet50", "lraspp_mobilenet_v3_large"
-"""torchvision's models, with random weights: neither work nor time depends on them. Of the detector its backbone and
-heads, on which the engine works; boxes and non-maximum suppression behind them depend on weights."""
-
 
 @dataclass(frozen=True)
 class Watched:
@@ -94,17 +90,22 @@ def high_resolution(
     grey = [frame.mean(1, keepdim=True) * 2 - 1 for frame in frames]
     rows = [_watch("the paper's layers in front of fc", layers, grey, settings, sequential=True)]
     advance("high resolution: the paper's layers")
-    for what, name in (("detector", DETECTOR), ("segmenter", SEGMENTER), ("segmenter with global means", GLOBAL)):
+    for what, name in settings.networks:
         rows.append(_watch(f"{what}: {name}", _from_torchvision(name, settings), frames, settings))
         advance(f"high resolution: {name}")
     return rows
 
 
-STEPS = 4
-"""How many steps ``high_resolution`` announces."""
+def steps(settings: Settings) -> int:
+    """Returns how many steps ``high_resolution`` announces."""
+    return 1 + len(settings.networks)
 
 
 def _from_torchvision(name: str, settings: Settings) -> nn.Module:
+    """Returns a model with random weights, of a detector its backbone and heads.
+
+    Neither work nor time of those depends on the weights; the boxes and their suppression, which follow, would.
+    """
     import torchvision
 
     with torch.random.fork_rng(devices=[]):

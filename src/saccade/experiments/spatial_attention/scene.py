@@ -8,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
+
+from saccade.experiments.spatial_attention.pictures import CHANGED, KEPT, without_ticks
+from saccade.experiments.spatial_attention.settings import Settings
 
 ROWS_A_SCALE = 270
 """The digit is drawn once as large, 28 pixels, for every so many rows of the scene."""
@@ -60,3 +65,19 @@ def moving_digit(digit: torch.Tensor, height: int, width: int, frames: int, shif
         place = frame[:, top : top + size, column : column + size]
         place.copy_(place + ink * (1 - place))
         yield frame[None]
+
+
+def draw_scene(digit: torch.Tensor, settings: Settings) -> Figure:
+    """Returns a figure of the first and the last frame and of where the last one differs from the one before it."""
+    height, width = settings.scene
+    frames = list(moving_digit(digit, height, width, settings.scene_frames, settings.shift))
+    changed = (frames[-1] != frames[-2]).any(1)[0]
+    figure = Figure(figsize=(11, 2.6), layout="constrained")
+    titles = ("first frame", "last frame", f"changed in the last step: {float(changed.float().mean()):.2%}")
+    pictures = (frames[0][0].permute(1, 2, 0).numpy(), frames[-1][0].permute(1, 2, 0).numpy(), changed.numpy())
+    for axes, title, picture in zip(figure.subplots(1, 3), titles, pictures, strict=True):
+        axes.imshow(picture, cmap=ListedColormap([KEPT, CHANGED]), vmin=0, vmax=1)
+        axes.set_title(title, fontsize=10)
+        without_ticks(axes)
+    figure.suptitle(f"A digit moving on a still of {height} x {width}", fontsize=12)
+    return figure

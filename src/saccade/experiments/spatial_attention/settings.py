@@ -47,6 +47,7 @@ class Settings:
         thresholds: points of Figure 6.
         scene: height and width of the high-resolution scene in pixels.
         scene_frames: frames of it.
+        networks: what else watches the scene: what it is, and torchvision's name for it.
         fast: whether it is the short run.
     """
 
@@ -66,6 +67,11 @@ class Settings:
     thresholds: tuple[float, ...] = (0, 0.25, 0.5, 1, 1.5, 2, 3, 3.9, 4, 5, 6, 8, 9, 10, 12)
     scene: tuple[int, int] = (1080, 1920)
     scene_frames: int = 6
+    networks: tuple[tuple[str, str], ...] = (
+        ("detector", "retinanet_resnet50_fpn"),
+        ("segmenter", "fcn_resnet50"),
+        ("segmenter with global means", "lraspp_mobilenet_v3_large"),
+    )
     fast: bool = False
 
     def __post_init__(self) -> None:
