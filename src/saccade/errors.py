@@ -14,6 +14,8 @@
     │   ├── SourceError            missing, empty, truncated or not a video
     │   └── SinkError              the output cannot be written
     ├── WeightsError               a weights file is missing, unsafe or does not fit
+    ├── ExperimentError            an experiment cannot be run as asked
+    │   └── DataError              a data set is missing or damaged
     └── MissingPackageError        an optional package is not installed
 
 A message says what was given, what was expected, and what to do.
@@ -74,6 +76,14 @@ class SinkError(VideoError):
 
 class WeightsError(SaccadeError):
     """A weights file is missing, unsafe or does not fit the model."""
+
+
+class ExperimentError(SaccadeError):
+    """An experiment cannot be run as asked."""
+
+
+class DataError(ExperimentError):
+    """A data set is missing or damaged."""
 
 
 class MissingPackageError(SaccadeError):
