@@ -21,7 +21,7 @@ ARROWS = {
     "models": {"gates", "graph"},
     "explain": {"models", "gates"},
     "training": {"models"},
-    "experiments": {"runtime", "explain", "training"},
+    "experiments": {"graph", "capture", "kernels", "policy", "runtime", "measure", "models", "explain", "training"},
     "peers": {"graph"},
     "measure": {"graph", "peers"},
     "demo": set(),

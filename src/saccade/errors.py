@@ -18,6 +18,8 @@
     │   ├── PhotographError        an image is missing, unreadable or none
     │   ├── RegionError            a mask or a box is missing, unreadable or does not fit its image
     │   └── StageError             the network has no stage or module of that name
+    ├── ExperimentError            an experiment cannot be run as asked
+    │   └── DataError              a data set is missing or damaged
     └── MissingPackageError        an optional package is not installed
 
 A message says what was given, what was expected, and what to do.
@@ -94,6 +96,14 @@ class RegionError(ExplanationError):
 
 class StageError(ExplanationError):
     """The network has no stage or module of that name."""
+
+
+class ExperimentError(SaccadeError):
+    """An experiment cannot be run as asked."""
+
+
+class DataError(ExperimentError):
+    """A data set is missing or damaged."""
 
 
 class MissingPackageError(SaccadeError):

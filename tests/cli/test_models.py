@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from saccade.cli.models import choose_model
-from saccade.cli.weights import load_weights
 from saccade.errors import MissingPackageError, UnknownModelError, WeightsError
+from saccade.models.weights import load_weights
 
 
 def test_torchvision_model_without_weights_warns_that_they_are_random():

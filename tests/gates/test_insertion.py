@@ -251,7 +251,7 @@ def test_a_module_that_runs_all_of_its_children_is_gated_at_the_last_of_them() -
 
 
 def test_an_unknown_gate_is_an_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(RegistryError, match="unknown gate 'sea'; known: .*das.*se"):
+    with pytest.raises(RegistryError, match=r"unknown gate 'sea'; known: .*das.*se"):
         saccade.gates.insert(small_resnet(), "sea")
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import inspect
 import sys
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,7 @@ from typing import Any
 from torch import nn
 
 from saccade.cli.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from saccade.cli.weights import load_weights
-from saccade.errors import MissingPackageError, ModelError, UnknownModelError, WeightsError
+from saccade.errors import ModelError, UnknownModelError, WeightsError
 
 FORMS = "torchvision:NAME, timm:NAME, a path to an .onnx file, or module.path:factory"
 
@@ -69,6 +66,8 @@ def choose_model(name: str, weights: str | None = None) -> ChosenModel:
             raise WeightsError(f"--weights DEFAULT means nothing to {name!r}; give a file, or load them in the factory")
     assert isinstance(chosen.model, nn.Module)
     if weights is not None and not pretrained:
+        from saccade.models.weights import load_weights
+
         load_weights(chosen.model, Path(weights))
     chosen.model.eval().requires_grad_(False)
     if weights is None and kind in ("torchvision", "timm"):
@@ -80,22 +79,10 @@ def choose_model(name: str, weights: str | None = None) -> ChosenModel:
 def _from_torchvision(full_name: str, name: str, pretrained: bool) -> ChosenModel:
     import torchvision
 
-    known = torchvision.models.list_models()
-    if name not in known:
-        raise UnknownModelError(f"torchvision has no model {name!r}{_close(name, known)}; see torchvision.models")
-    options: dict[str, Any] = {"weights": "DEFAULT" if pretrained else None}
-    builder = inspect.signature(torchvision.models.get_model_builder(name)).parameters
-    if "weights_backbone" in builder and not pretrained:
-        options["weights_backbone"] = None
-    if name in ("googlenet", "inception_v3") and not pretrained:
-        options["init_weights"] = False
+    from saccade.models.backbone import torchvision_model
+
+    model = torchvision_model(name, pretrained)
     published = torchvision.models.get_model_weights(name).DEFAULT
-    try:
-        model = torchvision.models.get_model(name, **options)
-    except (OSError, RuntimeError) as error:
-        raise WeightsError(
-            f"cannot get the published weights of {full_name}: {error}; download them and give the file"
-        ) from error
     transforms = published.transforms()
     mean, std = getattr(transforms, "mean", None), getattr(transforms, "std", None)
     # torchvision's detectors normalise inside the model; what they take is 0..1.
@@ -104,21 +91,10 @@ def _from_torchvision(full_name: str, name: str, pretrained: bool) -> ChosenMode
 
 
 def _from_timm(full_name: str, name: str, pretrained: bool) -> ChosenModel:
-    try:
-        import timm
-    except ImportError as error:
-        raise MissingPackageError(f"{full_name} needs timm, which is not installed; run: pip install timm") from error
-    if not timm.is_model(name):
-        raise UnknownModelError(f"timm has no model {name!r}{_close(name, timm.list_models())}; see timm.list_models()")
-    try:
-        model = timm.create_model(name, pretrained=pretrained)
-    except Exception as error:
-        if pretrained:
-            raise WeightsError(
-                f"cannot get the published weights of {full_name}: {error}; download them and give the file"
-            ) from error
-        raise ModelError(f"timm cannot build {name!r}: {error}") from error
-    config = getattr(model, "pretrained_cfg", None) or {}
+    from saccade.models.backbone import timm_model
+
+    model = timm_model(name, pretrained)
+    config: dict[str, Any] = getattr(model, "pretrained_cfg", None) or {}
     fixed = tuple(config["input_size"][-2:]) if config.get("fixed_input_size") else None
     mean, std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
     return ChosenModel(full_name, model, Preprocessing(size=fixed, mean=tuple(mean), std=tuple(std)))
@@ -161,7 +137,9 @@ def _from_factory(full_name: str, module_name: str, attribute: str) -> ChosenMod
         raise ModelError(f"importing {module_name!r} failed: {type(error).__name__}: {error}") from error
     factory = getattr(module, attribute, None)
     if factory is None:
-        raise UnknownModelError(f"the module {module_name!r} has no {attribute!r}{_close(attribute, vars(module))}")
+        from saccade.models.backbone import close
+
+        raise UnknownModelError(f"the module {module_name!r} has no {attribute!r}{close(attribute, vars(module))}")
     model = factory
     if not isinstance(factory, nn.Module):
         try:
@@ -171,11 +149,6 @@ def _from_factory(full_name: str, module_name: str, attribute: str) -> ChosenMod
     if not isinstance(model, nn.Module):
         raise ModelError(f"{full_name} gave a {type(model).__name__}; expected a torch.nn.Module or a function of one")
     return ChosenModel(full_name, model, Preprocessing(mean=IMAGENET_MEAN, std=IMAGENET_STD))
-
-
-def _close(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=3)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def _hint(name: str) -> str:

@@ -37,6 +37,7 @@ from saccade.gates.gcnet import GCNet
 from saccade.gates.gsop import GSoP
 from saccade.gates.insertion import (
     backbone_state_dict,
+    convert_keeping_gates,
     convert_sync_batchnorm,
     gates_of,
     insert,
@@ -71,6 +72,7 @@ __all__ = [
     "ablations",
     "backbone_state_dict",
     "collect_scores",
+    "convert_keeping_gates",
     "convert_sync_batchnorm",
     "create",
     "das_ablations",

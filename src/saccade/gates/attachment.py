@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copyreg
 import threading
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from saccade.errors import GateError
 ATTRIBUTE = "attention_gate"
 """The name of the gate in the module that it is attached to."""
 
-_RELAY = "attention_relay"
+RELAY = "attention_relay"
 
 
 class Relay:
@@ -56,13 +56,16 @@ class Attached(nn.Module):
     """A module that a gate or a relay is attached to. ``original_class`` is what it was before."""
 
     original_class: type[nn.Module]
+    attention_gate: nn.Module
+    attention_relay: Relay
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # The class is made at run time, so that a pickle (or a copy) has to make it again from the original one.
-        made, arguments, *rest = super().__reduce_ex__(protocol)
+        reduced: Any = super().__reduce_ex__(protocol)
+        made, _arguments, *rest = reduced
         if made is not copyreg.__newobj__:  # type: ignore[attr-defined]
             raise GateError(f"{self.original_class.__name__} has a way of its own to be copied and cannot be gated")
-        kind = next(base for base in type(self).__mro__ if base in KINDS)
+        kind = type(self).__mro__[1]
         return _new, (kind, self.original_class), *rest
 
 
@@ -71,7 +74,29 @@ class GatedAfter(Attached):
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """Returns the gated output of the module, (N, C, H, W)."""
-        return self.attention_gate(super().forward(*arguments, **keywords))  # type: ignore[operator, misc]
+        return self.attention_gate(super().forward(*arguments, **keywords))
+
+
+class GatedDictionary(GatedAfter):
+    """The same of a dictionary of modules, whose forward may run all that it holds, but not the gate."""
+
+    def keys(self) -> list[str]:
+        """Returns the names of the modules but the gate."""
+        return [name for name in self._modules if name != ATTRIBUTE]
+
+    def values(self) -> list[nn.Module]:
+        """Returns the modules but the gate."""
+        return [module for _, module in self.items()]
+
+    def items(self) -> list[tuple[str, nn.Module]]:
+        """Returns names and modules but the gate."""
+        return [(name, self.get_submodule(name)) for name in self.keys()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
 
 
 class GatedBefore(Attached):
@@ -79,7 +104,7 @@ class GatedBefore(Attached):
 
     def forward(self, features: Tensor, *arguments: Any, **keywords: Any) -> Any:
         """Returns the module's output on gated features."""
-        return super().forward(self.attention_gate(features), *arguments, **keywords)  # type: ignore[operator, misc]
+        return super().forward(self.attention_gate(features), *arguments, **keywords)
 
 
 class GatedWithEarlier(Attached):
@@ -87,8 +112,8 @@ class GatedWithEarlier(Attached):
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """Returns the gated output of the module, (N, C, H, W)."""
-        output = super().forward(*arguments, **keywords)  # type: ignore[misc]
-        return self.attention_gate(output, self.attention_relay.take())  # type: ignore[operator, union-attr]
+        output = super().forward(*arguments, **keywords)
+        return self.attention_gate(output, self.attention_relay.take())
 
 
 class RelayFirst(Attached):
@@ -96,8 +121,8 @@ class RelayFirst(Attached):
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """Returns the module's own output."""
-        output = super().forward(*arguments, **keywords)  # type: ignore[misc]
-        self.attention_relay.begin(output)  # type: ignore[union-attr, operator]
+        output = super().forward(*arguments, **keywords)
+        self.attention_relay.begin(output)
         return output
 
 
@@ -106,19 +131,25 @@ class RelayNext(Attached):
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """Returns the module's own output."""
-        output = super().forward(*arguments, **keywords)  # type: ignore[misc]
-        self.attention_relay.add(output)  # type: ignore[union-attr, operator]
+        output = super().forward(*arguments, **keywords)
+        self.attention_relay.add(output)
         return output
 
 
-KINDS = (GatedAfter, GatedBefore, GatedWithEarlier, RelayFirst, RelayNext)
+KINDS = (GatedAfter, GatedDictionary, GatedBefore, GatedWithEarlier, RelayFirst, RelayNext)
 """The ways of being attached."""
 
 
-@cache
+_classes: dict[tuple[type[Attached], type[nn.Module]], type[Attached]] = {}
+
+
 def _attached_class(kind: type[Attached], original: type[nn.Module]) -> type[Attached]:
-    name = f"Gated{original.__name__}" if kind in (GatedAfter, GatedBefore, GatedWithEarlier) else original.__name__
-    return type(name, (kind, original), {"original_class": original, "__module__": __name__})
+    """Returns the class of modules of a class with a gate, the same one each time."""
+    if (kind, original) in _classes:
+        return _classes[kind, original]
+    name = f"Gated{original.__name__}" if kind not in (RelayFirst, RelayNext) else original.__name__
+    made = type(name, (kind, original), {"original_class": original, "__module__": __name__})
+    return _classes.setdefault((kind, original), made)
 
 
 def _new(kind: type[Attached], original: type[nn.Module]) -> Attached:
@@ -130,7 +161,7 @@ def check_attachable(module: nn.Module, name: str) -> None:
     """Raises GateError where a module cannot be gated."""
     if isinstance(module, Attached):
         raise GateError(f"{name!r} is gated already; remove its gate first, or name another place")
-    if hasattr(module, ATTRIBUTE) or hasattr(module, _RELAY):
+    if hasattr(module, ATTRIBUTE) or hasattr(module, RELAY):
         raise GateError(f"{name!r} has an attribute {ATTRIBUTE!r} of its own and cannot be gated; name another place")
     if "forward" in vars(module) or isinstance(module, torch.jit.ScriptModule):
         raise GateError(f"the forward of {name!r} is not its class's and cannot be gated; name another place")
@@ -149,11 +180,12 @@ def attach(module: nn.Module, kind: type[Attached], gate: nn.Module | None, rela
     if gate is not None:
         module.add_module(ATTRIBUTE, gate)
     if relay is not None:
-        setattr(module, _RELAY, relay)
+        setattr(module, RELAY, relay)
 
 
 def detach(module: Attached) -> None:
     """Makes a gated module what it was before, in place."""
     module._modules.pop(ATTRIBUTE, None)
-    vars(module).pop(_RELAY, None)
-    module.__class__ = module.original_class
+    vars(module).pop(RELAY, None)
+    original: Any = module.original_class
+    module.__class__ = original

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from saccade.errors import GateError, ModelError, WeightsError
 from saccade.gates.attachment import (
     ATTRIBUTE,
+    RELAY,
     Attached,
     GatedAfter,
     GatedBefore,
+    GatedDictionary,
     GatedWithEarlier,
     Relay,
     RelayFirst,
@@ -130,13 +132,13 @@ def load_backbone(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     if any(found.values()):
         parts = [f"{what}: {', '.join(keys[:_SHOWN])} ({len(keys)} in all)" for what, keys in found.items() if keys]
         raise WeightsError(
-            f"the weights do not fit the backbone: {'; '.join(parts)}; give the state dict of this network without gates"
+            f"the weights do not fit the backbone: {'; '.join(parts)}; give the state dict of the plain network"
         )
     model.load_state_dict(dict(state), strict=False)
 
 
 def convert_sync_batchnorm(model: Network) -> Network:
-    """Makes every batch norm of a gated network a synchronised one, as torch.nn.SyncBatchNorm does, and keeps the gates.
+    """Makes every batch norm of a gated network a synchronised one and keeps the gates.
 
     torch's own conversion makes new modules in place of batch norms and forgets the gates attached to them.
 
@@ -146,19 +148,33 @@ def convert_sync_batchnorm(model: Network) -> Network:
     Returns:
         The converted network.
     """
+    convert: Any = nn.SyncBatchNorm.convert_sync_batchnorm
+    return convert_keeping_gates(model, convert, gates_too=True)
+
+
+def convert_keeping_gates(model: Network, convert: Callable[[Any], Any], gates_too: bool = False) -> Network:
+    """Lets a function replace modules of a network, and puts the gates back where they were.
+
+    Args:
+        model: the network; changed in place.
+        convert: takes the network without its gates and returns it with the same names.
+        gates_too: converts each gate as well.
+
+    Returns:
+        The converted network.
+    """
     attached = {
-        name: (module, type(module).__mro__[1], vars(module).get("attention_relay"))
+        name: (type(module).__mro__[1], vars(module).get(RELAY))
         for name, module in model.named_modules()
         if isinstance(module, Attached)
     }
     gates = gates_of(model)
-    for module, _, _ in attached.values():
-        detach(module)
-    converted: Network = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    for name, (_, kind, relay) in attached.items():
+    remove(model)
+    converted: Network = convert(model)
+    for name, (kind, relay) in attached.items():
         gate = gates.get(name)
-        if gate is not None:
-            gate = nn.SyncBatchNorm.convert_sync_batchnorm(gate)
+        if gate is not None and gates_too:
+            gate = convert(gate)
         attach(converted.get_submodule(name), kind, gate, relay)
     return converted
 
@@ -196,7 +212,8 @@ def _made(model: nn.Module, gate: str | GateFactory, place: Place, options: dict
 def _attach(modules: dict[str, nn.Module], place: Place, gate: nn.Module) -> None:
     host = modules[place.module]
     if not place.earlier:
-        attach(host, GatedBefore if place.before else GatedAfter, gate)
+        after = GatedDictionary if isinstance(host, nn.ModuleDict) else GatedAfter
+        attach(host, GatedBefore if place.before else after, gate)
         return
     relay = Relay()
     attach(host, GatedWithEarlier, gate, relay)

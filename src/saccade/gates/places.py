@@ -11,7 +11,7 @@ from torch import nn
 
 from saccade.errors import GateError
 from saccade.gates.placement import Placement
-from saccade.gates.structure import CONTAINERS, Block, Stage, find_stages
+from saccade.gates.structure import Block, Stage, find_stages
 from saccade.gates.trace import Call, Trace
 
 KEYWORDS = {
@@ -139,15 +139,10 @@ class _Finder:
         assert call.shape is not None
         if not _runs_over_its_children(self.modules[name]):
             return Place(name, call.shape[1])
-        inside = [
-            inner
-            for inner in self.traced.calls
-            if inner.name.startswith(name + ".")
-            and inner.output == call.output
-            and "." not in inner.name[len(name) + 1 :]
-        ]
+        children = {f"{name}.{child}" for child, _ in self.modules[name].named_children()}
+        inside = [inner.name for inner in self.traced.calls if inner.name in children and inner.output == call.output]
         if inside:
-            return self.after(inside[-1].name)
+            return self.after(inside[-1])
         for follower in self.traced.calls:
             apart = not (name + ".").startswith(follower.name + ".") and follower.name != ""
             plain = not _runs_over_its_children(self.modules[follower.name])
@@ -216,4 +211,6 @@ def _runs_over_its_children(module: nn.Module) -> bool:
     """Whether a module's forward runs every module inside it, so that a gate inside would be run as well."""
     code = getattr(type(module).forward, "__code__", None)
     names = set(code.co_names) if code is not None else set()
-    return isinstance(module, CONTAINERS) or bool(names & {"children", "named_children", "_modules"})
+    return isinstance(module, (nn.Sequential, nn.ModuleList)) or bool(
+        names & {"children", "named_children", "_modules"}
+    )

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from torch import nn
@@ -112,8 +113,8 @@ class _Search:
                 continue  # a gate is no part of the network that it is in
             self.calls.setdefault(call.name, []).append(call)
         self.convolutions = [name for name in self.calls if self._is_convolution(name)]
-        self.candidates = {name: call for name in self.calls if (call := self._candidate(name)) is not None}
-        self.ends = {name: call for name in self.calls if (call := self._end(name)) is not None}
+        self.candidates = _found(self.calls, self._candidate)
+        self.ends = _found(self.calls, self._end)
         self.kinds = Counter(_kind(self.modules[name]) for name in self.candidates)
 
     def blocks(self) -> list[Block]:
@@ -163,7 +164,7 @@ class _Search:
         """Returns the call of a module that may end a branch: a norm, or a module with no module inside."""
         call = self._called_once(name)
         module = self.modules[name]
-        whole = not any(True for _ in module.children())
+        whole = not any(inner != ATTRIBUTE for inner, _ in module.named_children())
         norm = _is_norm(module) and not any(isinstance(inner, nn.Conv2d) for inner in module.modules())
         return call if call is not None and call.is_map and (whole or norm) else None
 
@@ -202,12 +203,16 @@ class _Search:
         return chain
 
     def _is_elementwise(self, call: Call) -> bool:
+        module = self.modules[call.name]
+        if isinstance(module, Attached):
+            return not isinstance(module, nn.Conv2d)  # its operators are the gate's
         plain = self.traced.values[call.output].plain_operator if call.output is not None else ""
         return "norm" in plain or plain in _ELEMENTWISE
 
     def _block(self, call: Call) -> Block:
         """Returns the block of a call, with the end of its branch."""
-        assert call.output is not None and call.shape is not None
+        assert call.output is not None
+        assert call.shape is not None
         start = max(call.inputs, default=-1)
         join = self._last_join(call.output, start, call.shape) if call.joins else None
         branch = call.output if join is None else self._deepest(join)
@@ -250,6 +255,11 @@ class _Search:
                 break
             value = max(sources, key=lambda source: (self.traced.values[source].convolutions, source))
         return last
+
+
+def _found(names: Iterable[str], find: Callable[[str], Call | None]) -> dict[str, Call]:
+    calls = ((name, find(name)) for name in names)
+    return {name: call for name, call in calls if call is not None}
 
 
 def _kind(module: nn.Module) -> type[nn.Module]:

@@ -167,11 +167,11 @@ class _Open:
     joins: bool = False
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Numbers every tensor and notes which module was running when it was computed."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
         self.values: list[Value] = []
         self._open: list[_Open] = []
