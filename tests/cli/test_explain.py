@@ -159,6 +159,74 @@ def test_random_weights_are_said_to_be_random(here, call) -> None:
     assert "random" in json.loads((here / "out.json").read_text())["networks"][0]["weights"]
 
 
+def test_a_gate_by_name_is_compared_with_the_same_network_without_it(here, explain) -> None:
+    ended = explain("cat.png", "--gate", "das:start=identity,alpha=0.5", "--where", "0,1", "--compare",
+                    "explained_networks:plain", "--json", "out.json")  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "the gates (das) are untrained" in ended.err
+    report = json.loads((here / "out.json").read_text())
+    gated, plain = report["images"][0]["explanations"]
+    assert (gated["network"], plain["network"]) == ("explained_networks:plain + das", "explained_networks:plain")
+    assert report["networks"][0]["weights"].endswith("untrained gates")
+    assert [gate["gate"] for gate in gated["gates"]] == ["0.2.attention_gate", "1.2.attention_gate"]
+    assert plain["gates"] == []
+    # A gate that starts at the identity changes nothing yet.
+    assert gated["probability"] == pytest.approx(plain["probability"], rel=1e-4)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_weights_of_a_gated_network_may_hold_its_gates_or_not(here, explain, trained) -> None:
+    sys.path.insert(0, str(here))
+    import explained_networks
+
+    model = explained_networks.gated() if trained else explained_networks.plain()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(0.5)
+    torch.save(model.state_dict(), here / "weights.pt")
+    ended = explain("cat.png", "--gate", "das", "--where", "0,1", "--weights", "weights.pt", "--json", "out.json")
+    assert ended.code == 0, ended.err
+    assert ("untrained" in ended.err) is not trained
+    report = json.loads((here / "out.json").read_text())
+    assert report["networks"][0]["weights"] == "weights of weights.pt" + ", untrained gates" * (not trained)
+    if trained:
+        from saccade.explain import read_photograph
+
+        picture = torch.from_numpy(Framing((48, 48)).picture(read_photograph("cat.png")).copy()).permute(2, 0, 1) / 255
+        mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        with torch.no_grad():
+            expected = model.eval()(((picture - mean[:, None, None]) / std[:, None, None])[None]).softmax(1).max()
+        assert report["images"][0]["explanations"][0]["probability"] == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_networks_of_one_name_are_told_apart(here, explain) -> None:
+    (here / "shared_network.py").write_text("import explained_networks\nnetwork = explained_networks.plain()\n")
+    import explained_networks
+
+    torch.save({key: value * 0 for key, value in explained_networks.plain().state_dict().items()}, here / "zero.pt")
+    ended = explain(
+        "cat.png", "--compare", "explained_networks:plain", "--compare-weights", "zero.pt", "--json", "o.json"
+    )
+    assert ended.code == 0, ended.err
+    first, second = (network["name"] for network in json.loads((here / "o.json").read_text())["networks"])
+    assert first == "explained_networks:plain (weights as its function made them)"
+    assert second == "explained_networks:plain (weights of zero.pt)"
+
+
+def test_a_module_given_twice_does_not_get_the_weights_of_the_other(here, call) -> None:
+    (here / "shared_network.py").write_text("import explained_networks\nnetwork = explained_networks.plain()\n")
+    sys.path.insert(0, str(here))
+    import explained_networks
+
+    torch.save({key: value * 0 for key, value in explained_networks.plain().state_dict().items()}, here / "zero.pt")
+    ended = call("explain", "cat.png", "--size", "48x48", "--model", "shared_network:network", "--compare",
+                 "shared_network:network", "--compare-weights", "zero.pt", "--json", "o.json")  # fmt: skip
+    assert ended.code == 0, ended.err
+    first, second = json.loads((here / "o.json").read_text())["images"][0]["explanations"]
+    assert second["probability"] == 0.25
+    assert first["probability"] != 0.25
+
+
 def _bad_files(here) -> None:
     (here / "text.png").write_text("this is no image")
     (here / "cut.png").write_bytes((here / "cat.png").read_bytes()[:3000])
@@ -195,7 +263,14 @@ def _bad_files(here) -> None:
         (("cat.png", "--categories", "nowhere.txt"), "cannot read the names of classes in 'nowhere.txt'"),
         (("cat.png", "--compare", "explained_networks:segmenter"), "expected one tensor of logits"),
         (("cat.png", "--compare", "explained_networks:plan"), "did you mean 'plain'"),
-        (("cat.png", "--compare-weights", "x.pt"), "--compare-weights needs --compare"),
+        (("cat.png", "--compare-weights", "x.pt"), "need --compare, the network that they belong to"),
+        (("cat.png", "--compare-gate", "das"), "need --compare, the network that they belong to"),
+        (("cat.png", "--gate", "dsa"), "unknown gate 'dsa'; known: "),
+        (("cat.png", "--gate", "das:alhpa=0.1"), "gate 'das' has no option 'alhpa'"),
+        (("cat.png", "--gate", "das:alpha=2"), "alpha is 2; give the share"),
+        (("cat.png", "--gate", "das:alpha"), "'alpha' is no option of a gate; expected name=value"),
+        (("cat.png", "--gate", "das", "--where", "layer9"), "layer9"),
+        (("cat.png", "--where", "stages"), "name one with --gate"),
         (("cat.png", "--base", "ten"), "'ten' is no base"),
         (("cat.png", "--base", "1"), "base is 1.0; expected a number above 1"),
         (("cat.png", "--threshold", "2"), "threshold is 2.0; expected a weight from 0 to 1"),

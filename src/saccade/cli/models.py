@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import importlib
 import sys
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from saccade.cli.gate_choice import GateChoice
 from saccade.cli.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from saccade.errors import ModelError, UnknownModelError, WeightsError
 
@@ -37,21 +39,28 @@ class ChosenModel:
     warning: str | None = None
 
 
-def choose_model(name: str, weights: str | None = None) -> ChosenModel:
+def choose_model(name: str, weights: str | None = None, gate: GateChoice | None = None) -> ChosenModel:
     """Returns the model of a name.
 
     Args:
         name: torchvision:NAME, timm:NAME, a path to an ONNX file, or module.path:factory.
         weights: a .safetensors, .pt, .pth or .th file; or DEFAULT for the pretrained weights that torchvision
             or timm publish, which are downloaded once.
+        gate: gates to put into it, whose weights the file of weights may hold as well.
 
     Raises:
         UnknownModelError: when there is no such model; names close ones.
+        ModelError: when gates are asked for in an ONNX file.
+        RegistryError: when there is no such gate.
+        GateError: when the gate cannot be put there, or has no such option.
         WeightsError: when the weights are missing, unsafe or do not fit.
         MissingPackageError: when timm is asked for and not installed.
     """
     if name.lower().endswith(".onnx"):
-        return _from_onnx(name, weights)
+        chosen = _from_onnx(name, weights)
+        if gate is not None:
+            gate.put_into(chosen.model, None)
+        return chosen
     kind, separator, rest = name.partition(":")
     if not separator or not rest:
         raise UnknownModelError(f"unknown model {name!r}; expected {FORMS}{_hint(name)}")
@@ -64,15 +73,20 @@ def choose_model(name: str, weights: str | None = None) -> ChosenModel:
         chosen = _from_factory(name, kind, rest)
         if pretrained:
             raise WeightsError(f"--weights DEFAULT means nothing to {name!r}; give a file, or load them in the factory")
-    assert isinstance(chosen.model, nn.Module)
-    if weights is not None and not pretrained:
+    model = chosen.model
+    assert isinstance(model, nn.Module)
+    file = Path(weights) if weights is not None and not pretrained else None
+    if gate is not None:
+        warning = gate.put_into(model, file)
+        chosen = replace(chosen, name=f"{name} + {gate.name}", warning=warning)
+    elif file is not None:
         from saccade.models.weights import load_weights
 
-        load_weights(chosen.model, Path(weights))
-    chosen.model.eval().requires_grad_(False)
+        load_weights(model, file)
+    model.eval().requires_grad_(False)
     if weights is None and kind in ("torchvision", "timm"):
         line = f"the weights of {name} are random: give --weights FILE, or --weights DEFAULT for the published ones"
-        return ChosenModel(name, chosen.model, chosen.preprocessing, (), line)
+        return replace(chosen, categories=(), warning=line)
     return chosen
 
 
@@ -140,7 +154,8 @@ def _from_factory(full_name: str, module_name: str, attribute: str) -> ChosenMod
         from saccade.models.backbone import close
 
         raise UnknownModelError(f"the module {module_name!r} has no {attribute!r}{close(attribute, vars(module))}")
-    model = factory
+    # A copy of a module that is there already: weights and gates go into it, and not into another user's.
+    model = copy.deepcopy(factory) if isinstance(factory, nn.Module) else factory
     if not isinstance(factory, nn.Module):
         try:
             model = factory()

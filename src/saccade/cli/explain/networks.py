@@ -87,11 +87,24 @@ def network_of(
         raise ModelError(f"{chosen.name!r} is an ONNX file, which has no gradients; give the torch model it came from")
     if weights is not None:
         source = "published weights" if weights.upper() == "DEFAULT" else f"weights of {Path(weights).name}"
+        source += ", untrained gates" * (chosen.warning is not None)
+    elif chosen.name.startswith(("torchvision:", "timm:")):
+        source = "random weights, so that its maps mean nothing"
     else:
-        source = "random weights: its maps mean nothing" if chosen.warning else "weights as its function made them"
+        source = "weights as its function made them" + ", untrained gates" * (chosen.warning is not None)
     known = chosen.preprocessing
     preprocessing = replace(known, size=None, mean=mean or known.mean, std=std or known.std)
     return Network(chosen.name, chosen.model, preprocessing, known.size, categories or chosen.categories, source)
+
+
+def told_apart(networks: list[Network]) -> list[Network]:
+    """Returns networks of one name with what tells them apart in it: their weights, or else their number."""
+    names = [network.name for network in networks]
+    if len(set(names)) == len(names):
+        return networks
+    weights = [network.weights for network in networks]
+    marks = weights if len(set(weights)) == len(weights) else [str(number) for number in range(1, len(names) + 1)]
+    return [replace(network, name=f"{network.name} ({mark})") for network, mark in zip(networks, marks, strict=True)]
 
 
 def size_for(networks: list[Network], size: tuple[int, int] | None) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saccade.cli.gate_choice import GateChoice, parse_gates
 from saccade.cli.option_values import parse_channels, parse_divisors, parse_size
 
 if TYPE_CHECKING:
@@ -40,8 +41,16 @@ def explain(
     images: Annotated[list[Path], typer.Argument(help="Photographs.")],
     model: Annotated[str, typer.Option(help="torchvision:NAME, timm:NAME, or module.path:factory.")],
     weights: Annotated[str | None, typer.Option(help="A file of weights; DEFAULT for the published ones.")] = None,
+    gate: Annotated[
+        str | None, typer.Option(help="Gate to put into it, such as das or das:start=identity,alpha=0.1.")
+    ] = None,
     compare: Annotated[str | None, typer.Option(help="A second network, named as --model is.")] = None,
     compare_weights: Annotated[str | None, typer.Option(help="Its weights, as --weights.")] = None,
+    compare_gate: Annotated[str | None, typer.Option(help="Gate to put into it, as --gate.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(help="Where gates go: stages, blocks, or modules' names with commas. [as the gate's paper]"),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("saccade-explain"),
     stage: Annotated[
         list[str] | None, typer.Option(help="Number of a stage, or a module's name; repeat it. [the last two]")
@@ -76,7 +85,7 @@ def explain(
 ) -> None:
     """Show what networks look at in photographs, and score it."""
     from saccade.cli.explain.folder import ResultsFolder
-    from saccade.cli.explain.networks import read_categories, size_for
+    from saccade.cli.explain.networks import read_categories, size_for, told_apart
     from saccade.cli.explain.photographs import read_photographs
     from saccade.cli.explain.report import report, table
     from saccade.explain import Framing, ScoreRule
@@ -84,13 +93,15 @@ def explain(
 
     if json_file is not None:
         check_writable(json_file, "the scores")
-    if compare is None and compare_weights is not None:
-        raise typer.BadParameter("--compare-weights needs --compare, the network that they belong to")
+    if compare is None and (compare_weights is not None or compare_gate is not None):
+        raise typer.BadParameter("--compare-weights and --compare-gate need --compare, the network that they belong to")
+    first_gate, second_gate = parse_gates(gate, compare_gate, where)
     rule = ScoreRule(_parse_base(base), subtract_one, threshold, surroundings.value)
     wanted_size = parse_size(size)
     given = _Given(read_categories(categories), parse_channels(mean), parse_divisors(std))
-    networks = [given.network(model, weights)]
-    networks += [given.network(compare, compare_weights)] if compare is not None else []
+    networks = [given.network(model, weights, first_gate)]
+    if compare is not None:
+        networks = told_apart([*networks, given.network(compare, compare_weights, second_gate)])
     framing = Framing(size_for(networks, wanted_size), fit.value, share)
     search = _Search(ground, words, detector, segmenter)
     knowledge = search.knowledge(networks[0], category, labels, masks)
@@ -111,12 +122,12 @@ class _Given:
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
 
-    def network(self, name: str, weights: str | None) -> Network:
-        """Returns the network of a name, and says so where its weights are random."""
+    def network(self, name: str, weights: str | None, gate: GateChoice | None) -> Network:
+        """Returns the network of a name, and says so where its weights are random or its gates untrained."""
         from saccade.cli.explain.networks import network_of
         from saccade.cli.models import choose_model
 
-        chosen = choose_model(name, weights)
+        chosen = choose_model(name, weights, gate)
         if chosen.warning:
             typer.echo(f"saccade: warning: {chosen.warning}", err=True)
         return network_of(chosen, weights, self.categories, self.mean, self.std)
