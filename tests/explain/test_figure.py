@@ -96,6 +96,12 @@ def test_gates_are_columns_and_their_looks_a_second_row() -> None:
     assert opened(gates_figure(PICTURE, [gate(), gate("layer2.gate", 4)])).shape[1] == 2 * moving.shape[1]
 
 
+def test_many_gates_go_on_in_further_rows() -> None:
+    four, six = (opened(gates_figure(PICTURE, [gate(str(place), 4) for place in range(count)])) for count in (4, 6))
+    assert six.shape[1] == four.shape[1]
+    assert six.shape[0] > 1.6 * four.shape[0]
+
+
 def test_a_gate_that_weighs_channels_only_is_left_out() -> None:
     channels = GateView("layer1.gate", "SE", np.full((1, 1), 0.5, dtype=np.float32), 0.1, 0.9)
     assert opened(gates_figure(PICTURE, [channels, gate()])).shape == opened(gates_figure(PICTURE, [gate()])).shape

@@ -16,6 +16,7 @@ from saccade.explain.heat_map import COLOURS, overlay
 
 _CELL = 2.9  # inches a picture
 _DOTS = 150  # pixels an inch
+_GATES_A_ROW = 4
 _REGION_COLOUR = "white"
 _BOX_COLOUR = "#ff3df2"
 _PLACE_COLOURS = ("#ffd23d", "#3dd6ff", "#ff5a5a", "#7dff6b", "#ff9f1a", "#c58bff", "#ffffff", "#ff7ad1", "#00e0a4")
@@ -85,7 +86,7 @@ def gates_figure(
     note: str = "",
     colours: str = COLOURS,
 ) -> bytes:
-    """Draws what the gates of a network do with a photograph, a column a gate.
+    """Draws what the gates of a network do with a photograph, four gates side by side.
 
     Above, each gate's map over the places, averaged over its channels, on its own scale; below, for gates whose kernel
     is deformable, where it looks from a few places: a cross marks the place, dots mark the looks, larger where they
@@ -108,14 +109,17 @@ def gates_figure(
     if not shown:
         raise ExplanationError("no gate has a map of places to draw; gates that weigh channels only have none")
     moving = any(gate.positions is not None for gate in shown)
-    figure = _figure(len(shown), 2 if moving else 1, picture)
-    axes = figure.subplots(2 if moving else 1, len(shown), squeeze=False)
+    columns, band = min(len(shown), _GATES_A_ROW), 2 if moving else 1
+    rows = band * -(-len(shown) // columns)
+    figure = _figure(columns, rows, picture)
+    axes = figure.subplots(rows, columns, squeeze=False)
     for place in axes.ravel():
         place.set_axis_off()
-    for column, gate in enumerate(shown):
-        _draw_attention(figure, axes[0, column], picture, gate, colours)
+    for number, gate in enumerate(shown):
+        row, column = band * (number // columns), number % columns
+        _draw_attention(figure, axes[row, column], picture, gate, colours)
         if gate.positions is not None:
-            _draw_sampling(axes[1, column], picture, gate)
+            _draw_sampling(axes[row + 1, column], picture, gate)
     _captions(figure, title, note)
     return _png(figure)
 
@@ -157,7 +161,8 @@ def _draw_sampling(axes: Any, picture: npt.NDArray[np.uint8], gate: GateView) ->
         axes.plot(*middle, marker="+", color=colour, markersize=9, markeredgewidth=1.3)
     axes.set_xlim(-0.5, width - 0.5)
     axes.set_ylim(height - 0.5, -0.5)
-    axes.set_title(f"looks; moved up to {gate.largest_offset:.2f} places", fontsize=8, loc="left")
+    told = f"dots: where it looks from each +\nmoved by at most {gate.largest_offset:.2f} places"
+    axes.set_title(told, fontsize=8, loc="left")
 
 
 def _lattice(rows: int, columns: int) -> list[tuple[int, int]]:
