@@ -49,14 +49,18 @@ def explain(
     compare_gate: Annotated[str | None, typer.Option(help="Gate to put into it, as --gate.")] = None,
     where: Annotated[
         str | None,
-        typer.Option(help="Where gates go: stages, blocks, or modules' names with commas. [as the gate's paper]"),
+        typer.Option(
+            help="Where gates go: stages, blocks, or modules' names with commas; as the gate's paper by default."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("saccade-explain"),
     stage: Annotated[
-        list[str] | None, typer.Option(help="Number of a stage, or a module's name; repeat it. [the last two]")
+        list[str] | None,
+        typer.Option(help="Number of a stage, or a module's name; repeat it; the last two by default."),
     ] = None,
     category: Annotated[
-        str | None, typer.Option("--class", help="Class to explain, by index or name. [the first network's choice]")
+        str | None,
+        typer.Option("--class", help="Class to explain, by index or name; the first network's choice by default."),
     ] = None,
     categories: Annotated[Path | None, typer.Option(help="Names of the classes, one a line.")] = None,
     labels: Annotated[Path | None, typer.Option(help="JSON: the class and the boxes of each image.")] = None,
@@ -64,16 +68,18 @@ def explain(
         Path | None, typer.Option(help="Folder of masks named as the images, or one image's mask.")
     ] = None,
     ground: Annotated[bool, typer.Option("--ground", help="Find regions by Grounding DINO and SAM.")] = False,
-    words: Annotated[str | None, typer.Option(help="What --ground looks for. [the class's name]")] = None,
+    words: Annotated[str | None, typer.Option(help="What --ground looks for; the class's name by default.")] = None,
     detector: Annotated[str | None, typer.Option(help="Grounding DINO: a name on the hub, or a folder.")] = None,
     segmenter: Annotated[str | None, typer.Option(help="SAM: a name on the hub, or a folder.")] = None,
     size: Annotated[
-        str | None, typer.Option(help="What the network sees, as HxW. [the model's size, or 224x224]")
+        str | None, typer.Option(help="What the network sees, as HxW; the model's size, or 224x224 by default.")
     ] = None,
     fit: Annotated[Fit, typer.Option(help="Cut the middle out, or squeeze all of the image in.")] = Fit.crop,
     share: Annotated[float, typer.Option(help="Part of the sides that a crop keeps.")] = 0.875,
-    mean: Annotated[str | None, typer.Option(help="Subtracted from colours of 0 to 1. [as the model]")] = None,
-    std: Annotated[str | None, typer.Option(help="Divided by after that. [as the model]")] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="Subtracted from colours of 0 to 1; as the model by default.")
+    ] = None,
+    std: Annotated[str | None, typer.Option(help="Divided by after that; as the model by default.")] = None,
     base: Annotated[str, typer.Option(help="Of the score's antilog scaling; 'none' for the plain weights.")] = "10",
     subtract_one: Annotated[bool, typer.Option(help="Scale by base ** w - 1, not base ** w.")] = True,
     threshold: Annotated[float, typer.Option(help="Weight from which a place counts as salient.")] = 0.2,
