@@ -12,6 +12,7 @@ from saccade.cli.doctor import doctor
 from saccade.cli.regions import regions
 from saccade.cli.reproduce import app as reproduce
 from saccade.cli.run import run
+from saccade.cli.sizes import sizes
 from saccade.errors import SaccadeError
 
 FAILED = 2
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(run)
 app.command()(regions)
+app.command()(sizes)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
 app.add_typer(reproduce, name="reproduce")

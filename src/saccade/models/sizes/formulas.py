@@ -1,7 +1,7 @@
-"""MACs of one call of a module, as thop 0.1.1 counts them.
+"""MACs of one call of a module, as the counter thop 0.1.1 has them.
 
-Source: the rules that thop documents and applies; written anew. Only products carry their exact number: a norm counts
-2 MACs a value and 4 with scale and shift, an average pool one more than it adds up, an activation none.
+Source: the rules that it applies, written anew. Only products carry their exact number: a norm counts 2 MACs a value
+and 4 with scale and shift, an average pool one more than it adds up, an activation and a bias none.
 """
 
 from __future__ import annotations

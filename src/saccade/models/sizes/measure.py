@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from saccade.errors import ModelError
 from saccade.gates import gates_of
 from saccade.gates.trace import copy_on
-from saccade.models.sizes.formulas import deformable_convolution, formula_of
+from saccade.models.sizes.formulas import Formula, deformable_convolution, formula_of
+from saccade.models.sizes.ptflops import ptflops_formula_of
 
 Convention = Literal["paper", "true"]
 CONVENTIONS: tuple[Convention, ...] = ("paper", "true")
@@ -29,6 +30,7 @@ class Size:
         macs: products of all convolutions, matrix products and deformable convolutions, and norms and pools by formula.
         paper_parameters: those of the modules that thop has a formula for.
         paper_macs: those that these formulas give.
+        ptflops_macs: those that ptflops (0.6) gives, which the DAS paper's rows of other gates agree with.
         products: the products alone, half of what torch's FlopCounterMode counts.
         gate_parameters: every learnable value of the gates alone.
     """
@@ -37,6 +39,7 @@ class Size:
     macs: int
     paper_parameters: int
     paper_macs: int
+    ptflops_macs: int
     products: int
     gate_parameters: int
 
@@ -89,11 +92,15 @@ def measure(model: nn.Module, shape: Sequence[int] = (1, 3, 224, 224)) -> Size:
 
 
 def _measured(model: nn.Module, images: Tensor) -> Size:
-    by_formula = {True: 0, False: 0}
+    counts = dict.fromkeys(("products", "others", "ptflops"), 0)
     for module in model.modules():
         found = formula_of(module)
         if found is not None:
-            module.register_forward_hook(_counting(by_formula, *found))
+            formula, products = found
+            module.register_forward_hook(_counting(counts, "products" if products else "others", formula))
+        with_activations = ptflops_formula_of(module)
+        if with_activations is not None:
+            module.register_forward_hook(_counting(counts, "ptflops", with_activations))
     counter: Any = FlopCounterMode(
         display=False, custom_mapping={torch.ops.torchvision.deform_conv2d: deformable_convolution}
     )
@@ -102,17 +109,18 @@ def _measured(model: nn.Module, images: Tensor) -> Size:
     products = counter.get_total_flops() // 2
     return Size(
         parameters=parameters_of(model),
-        macs=products + by_formula[False],
+        macs=products + counts["others"],
         paper_parameters=parameters_of(model, "paper"),
-        paper_macs=by_formula[True] + by_formula[False],
+        paper_macs=counts["products"] + counts["others"],
+        ptflops_macs=counts["ptflops"],
         products=products,
         gate_parameters=sum(parameters_of(gate) for gate in gates_of(model).values()),
     )
 
 
-def _counting(totals: dict[bool, int], formula: Any, products: bool) -> Any:
+def _counting(totals: dict[str, int], what: str, formula: Formula) -> Any:
     def count(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
         if arguments and isinstance(arguments[0], Tensor) and isinstance(output, Tensor):
-            totals[products] += formula(module, arguments[0], output)
+            totals[what] += formula(module, arguments[0], output)
 
     return count
