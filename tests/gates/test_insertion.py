@@ -330,3 +330,18 @@ def test_options_with_a_function_are_an_error() -> None:
 def test_a_function_that_returns_no_module_is_an_error() -> None:
     with pytest.raises(GateError, match="the function gave a int for 64 channels"):
         saccade.gates.insert(small_resnet(), lambda channels: channels)
+
+
+def test_gates_that_fold_into_a_batch_norm_leave_the_outputs_as_they_were(images) -> None:
+    gated = saccade.gates.insert(small_resnet(), "asr")
+    before = gated(images)
+    saccade.gates.fold(gated)
+    assert saccade.gates.gates_of(gated) == {}
+    assert set(gated.state_dict()) == set(small_resnet().state_dict())
+    torch.testing.assert_close(gated(images), before)
+    assert not torch.allclose(before, small_resnet()(images))
+
+
+def test_a_network_without_gates_that_fold_is_an_error() -> None:
+    with pytest.raises(GateError, match="no gate of this network can be folded"):
+        saccade.gates.fold(saccade.gates.insert(small_resnet(), "se"))

@@ -13,6 +13,7 @@ from saccade.cli.explain import explain
 from saccade.cli.regions import regions
 from saccade.cli.reproduce import app as reproduce
 from saccade.cli.run import run
+from saccade.cli.sizes import sizes
 from saccade.errors import SaccadeError
 
 FAILED = 2
@@ -29,6 +30,7 @@ app.command()(demo)
 app.command()(run)
 app.command()(explain)
 app.command()(regions)
+app.command()(sizes)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
 app.add_typer(reproduce, name="reproduce")

@@ -109,6 +109,32 @@ def remove(model: Network) -> Network:
     return model
 
 
+def fold(model: Network) -> Network:
+    """Folds gates that become part of a batch norm at inference (ASR) into it, in place, and takes them out.
+
+    Args:
+        model: the network.
+
+    Returns:
+        The same model, whose outputs in eval mode are what they were.
+
+    Raises:
+        GateError: no gate of the network can be folded.
+    """
+    folded = 0
+    for module in list(model.modules()):
+        if not isinstance(module, Attached):
+            continue
+        into_norm: Any = getattr(module._modules.get(ATTRIBUTE), "fold", None)
+        if into_norm is not None:
+            into_norm(module)
+            detach(module)
+            folded += 1
+    if not folded:
+        raise GateError("no gate of this network can be folded into a batch norm; ASR after a batch norm can")
+    return model
+
+
 def backbone_state_dict(model: nn.Module) -> dict[str, Tensor]:
     """Returns a network's state dict without its gates: the one that the network had before gates were inserted."""
     return {key: value for key, value in model.state_dict().items() if not _is_of_a_gate(key)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from saccade.errors import ModelError
+
+Network = TypeVar("Network", bound=nn.Module)
 
 SIZES = (224, 32, 64, 28, 96, 128, 256, 299, 384, 512)
 """Heights and widths that are tried, in pixels, where no example is given."""
@@ -118,8 +120,9 @@ def trace(model: nn.Module, example: Tensor | Sequence[int] | None = None) -> Tr
     else:
         shapes = [(1, first.in_channels, size, size) for size in SIZES]
     failures: list[str] = []
-    for device in ("meta", "cpu"):
-        runnable = _copy_on(model, device)
+    devices = ("meta",) if any(tensor.is_meta for tensor in model.parameters()) else ("meta", "cpu")
+    for device in devices:
+        runnable = copy_on(model, device)
         for shape in shapes:
             try:
                 return _run(runnable, torch.zeros(shape, device=device))
@@ -132,8 +135,13 @@ def trace(model: nn.Module, example: Tensor | Sequence[int] | None = None) -> Tr
     )
 
 
-def _copy_on(model: nn.Module, device: str) -> nn.Module:
-    """Returns a copy of a model in eval mode with parameters and buffers on a device; those of "meta" cost nothing."""
+def copy_on(model: Network, device: str) -> Network:
+    """Returns a copy of a model in eval mode with parameters and buffers on a device.
+
+    Args:
+        model: any module; not changed.
+        device: "meta", where the copy costs no memory and its runs no arithmetic, or another.
+    """
     replaced: dict[int, Any] = {}
     for tensor in [*model.parameters(), *model.buffers()]:
         moved = torch.empty_like(tensor, device=device) if device == "meta" else tensor.detach().to(device).clone()
