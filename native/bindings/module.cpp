@@ -219,6 +219,23 @@ NB_MODULE(native, module) {
         .def("active", [](const saccade::Session &self, int tensor) { return self.map(tensor).active(); })
         .def("read_map", [](const saccade::Session &self, int tensor,
                             uintptr_t target) { self.map(tensor).write_bytes(reinterpret_cast<uint8_t *>(target)); })
+        .def(
+            "reference",
+            [](saccade::Session &self, int tensor) -> nb::object {
+                const saccade::View &view = self.view(tensor);
+                const std::vector<size_t> shape = {static_cast<size_t>(view.n), static_cast<size_t>(view.c),
+                                                   static_cast<size_t>(view.h), static_cast<size_t>(view.w)};
+                if (float *floats = self.held_floats(tensor)) {
+                    return nb::cast(nb::ndarray<nb::numpy, float>(floats, shape.size(), shape.data(), nb::find(self)));
+                }
+                if (uint8_t *bytes = self.held_bytes(tensor)) {
+                    return nb::cast(nb::ndarray<nb::numpy, uint8_t>(bytes, shape.size(), shape.data(), nb::find(self)));
+                }
+                return nb::none();
+            },
+            "tensor"_a)
+        .def("forget", &saccade::Session::forget)
+        .def("settle", &saccade::Session::settle)
         .def("reset", &saccade::Session::reset)
         .def("force", [](saccade::Session &self, int height, int width,
                          uintptr_t bytes) { self.force(height, width, reinterpret_cast<const uint8_t *>(bytes)); })

@@ -169,10 +169,24 @@ size_t Session::bytes() const {
     return total;
 }
 
-void Session::reset() {
+float *Session::held_floats(int tensor) {
+    std::vector<float> &held = references_[tensor].floats;
+    return held.empty() ? nullptr : held.data();
+}
+
+uint8_t *Session::held_bytes(int tensor) {
+    std::vector<uint8_t> &held = references_[tensor].bytes;
+    return held.empty() ? nullptr : held.data();
+}
+
+void Session::forget() {
     for (auto &[tensor, reference] : references_) {
         reference.taken = false;
     }
+}
+
+void Session::reset() {
+    forget();
     for (Counter &counter : counters) {
         counter = Counter{};
     }
@@ -320,11 +334,15 @@ void Session::force(int height, int width, const uint8_t *bytes) {
 }
 
 void Session::stop_forcing() {
+    settle();
+    forced_.clear();
+}
+
+void Session::settle() {
     for (size_t tensor = 0; tensor < maps_.size(); ++tensor) {
         maps_[tensor].set_none();
         current_[tensor] = &maps_[tensor];
     }
-    forced_.clear();
 }
 
 } // namespace saccade

@@ -9,9 +9,8 @@ import torch
 from small_models import Maps, frame
 
 import saccade
-from saccade.errors import (
-    PolicyError,
-)
+from saccade.errors import PolicyError
+from saccade.policy import History, Verdict
 
 
 @dataclass(frozen=True)
@@ -61,3 +60,64 @@ def test_a_policy_whose_answer_has_the_wrong_shape_raises_an_error() -> None:
     stream(frame())
     with pytest.raises(PolicyError, match=r"expected torch\.bool of shape \(1, 24, 32\)"):
         stream(frame(seed=1))
+
+
+@dataclass(frozen=True)
+class Scripted(saccade.Policy):
+    """Judges the frames after the first by a script."""
+
+    script: tuple[Verdict, ...]
+
+    def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
+        seen.append((reference.clone(), history))
+        return self.script[len(seen) - 1]
+
+
+seen: list[tuple[torch.Tensor, History]] = []
+
+
+def test_a_policy_holds_updates_and_refreshes_frames() -> None:
+    seen.clear()
+    policy = Scripted((Verdict.HOLD, Verdict.HOLD, Verdict.UPDATE, Verdict.KEYFRAME))
+    stream = saccade.incremental(Maps().eval(), policy=policy)
+    frames = [frame(seed=seed) for seed in range(5)]
+    outputs, maps, work = [], [], []
+    for current in frames:
+        outputs.append(stream(current))
+        maps.append(stream.change_maps()["frame"])
+        work.append(stream.last_frame.macs_done)
+    dense = [stream.dense(current) for current in frames]
+    for output, expected in zip(outputs, (dense[0], dense[0], dense[0], dense[3], dense[4]), strict=True):
+        assert torch.equal(output, expected)
+    assert [bool(changed.any()) for changed in maps] == [True, False, False, True, True]
+    assert work[1:3] == [0, 0]
+    assert work[4] == stream.last_frame.macs_dense
+    # References are what was taken over last, whatever was held in between.
+    assert torch.equal(seen[2][0], frames[0])
+    assert torch.equal(seen[3][0], frames[3])
+    assert [(history.frames, history.held) for _, history in seen] == [(0, 0), (1, 1), (2, 2), (3, 0)]
+    report = stream.report()
+    assert (report.frames, report.held, report.keyframes) == (5, 2, 1)
+    assert "(2 held, 1 keyframes)" in str(report)
+
+
+def test_a_grey_level_is_a_255th_of_the_last_keyframes_range() -> None:
+    seen.clear()
+    stream = saccade.incremental(Maps().eval(), policy=Scripted((Verdict.UPDATE, Verdict.UPDATE)))
+    first = frame()
+    stream(first)
+    stream(first * 9)
+    stream(first)
+    expected = float(first.max() - first.min()) / 255
+    assert [history.grey_level for _, history in seen] == pytest.approx([expected, expected])
+
+
+def test_an_answer_that_is_no_verdict_raises_an_error() -> None:
+    class Wrong(saccade.Policy):
+        def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> bool:
+            return True
+
+    stream = saccade.incremental(Maps().eval(), policy=Wrong())
+    stream(frame())
+    with pytest.raises(PolicyError, match=r"Wrong\.judge returned True; expected a saccade\.policy\.Verdict"):
+        stream(frame())

@@ -92,7 +92,14 @@ class Session {
     void run(int first, int last);
     // Writes the tensor as (N, C, H, W), contiguous.
     void read(int tensor, float *target) const;
+    // What was taken of an input last, (N, C, H, W), as floats or as bytes; null before the first frame.
+    float *held_floats(int tensor);
+    uint8_t *held_bytes(int tensor);
+    // Forgets what was computed: the next frame is dense. `reset` forgets the counters too.
+    void forget();
     void reset();
+    // Marks that no tensor changed.
+    void settle();
     // From now on every change map of that height and width is this one (one byte a place); for benchmarks.
     void force(int height, int width, const uint8_t *bytes);
     void stop_forcing();

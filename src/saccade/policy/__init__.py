@@ -1,5 +1,8 @@
 """What counts as a change."""
 
-from saccade.policy.policy import Exact, Policy, policies, resolve_policy
+from saccade.policy.gate import Gate
+from saccade.policy.hold import Hold
+from saccade.policy.policy import Exact, History, Policy, Verdict, policies, resolve_policy
+from saccade.policy.tolerance import Tolerance
 
-__all__ = ["Exact", "Policy", "policies", "resolve_policy"]
+__all__ = ["Exact", "Gate", "History", "Hold", "Policy", "Tolerance", "Verdict", "policies", "resolve_policy"]

@@ -3,24 +3,70 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import torch
 
 from saccade.errors import PolicyError
 from saccade.graph import Registry
+from saccade.policy.tolerance import Tolerance
+
+
+class Verdict(Enum):
+    """What is done with a frame.
+
+    Attributes:
+        HOLD: nothing is computed; the last outputs stand.
+        UPDATE: what changed is recomputed.
+        KEYFRAME: everything is computed afresh, and nothing of earlier frames is kept.
+    """
+
+    HOLD = "hold"
+    UPDATE = "update"
+    KEYFRAME = "keyframe"
+
+
+@dataclass(frozen=True)
+class History:
+    """What a stream did before the frame that is judged.
+
+    Attributes:
+        frames: since the last keyframe, which is not counted itself.
+        held: frames in a row that were held, up to this one.
+        grey_level: the size of one of 256 grey levels in the frame's units: (largest - smallest) / 255 of the last
+            keyframe; 1 for frames of uint8.
+    """
+
+    frames: int
+    held: int
+    grey_level: float
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Decides which places of an input are taken over; all else follows from the network."""
+    """Decides which frames are computed, which places of an input are taken over, and what is passed on by layers.
+
+    A policy keeps no state: whatever it has to know of earlier frames is handed to it.
+    """
+
+    def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
+        """Decides what is done with a frame, before anything is computed. Not asked about a stream's first frame.
+
+        Args:
+            frame: (N, C, H, W), the first input's new frame.
+            reference: (N, C, H, W), for each place the value last taken over; not to be changed.
+            history: of the stream.
+        """
+        del frame, reference, history
+        return Verdict.UPDATE
 
     def changes(self, frame: torch.Tensor, reference: torch.Tensor) -> torch.Tensor | None:
         """Returns which places of ``frame`` to take over.
 
         Args:
             frame: (N, C, H, W), the new frame.
-            reference: (N, C, H, W), for each place the value last taken over.
+            reference: (N, C, H, W), for each place the value last taken over; not to be changed.
 
         Returns:
             (N, H, W), boolean; or None to let the engine take every place that differs in any bit.
@@ -29,9 +75,23 @@ class Policy:
         return None
 
     @property
+    def tolerance(self) -> Tolerance | None:
+        """What layers may keep from each other, fixed when a program is made; None passes every change on."""
+        return None
+
+    @property
     def exact(self) -> bool:
         """Whether outputs equal a dense pass bit for bit."""
         return False
+
+    @classmethod
+    def parse(cls, text: str) -> Policy:
+        """Returns the policy that ``text`` behind the colon of ``name:text`` asks for.
+
+        Raises:
+            PolicyError: where the policy takes none, or not this one.
+        """
+        raise PolicyError(f"the policy {cls.__name__.lower()!r} takes nothing behind its name; {text!r} was given")
 
 
 policies: Registry[type[Policy]] = Registry("policy")
@@ -49,15 +109,17 @@ class Exact(Policy):
 
 
 def resolve_policy(policy: Any) -> Policy:
-    """Returns the policy that a name or an object stands for.
+    """Returns the policy that a name, a name with a number such as "hold:2", or an object stands for.
 
     Raises:
-        PolicyError: for anything but a known name or a Policy.
+        PolicyError: for anything but a known name or a Policy, or where the number does not suit it.
     """
     if isinstance(policy, Policy):
         return policy
-    if isinstance(policy, str) and policy in policies:
-        return policies.get(policy)()
+    if isinstance(policy, str):
+        name, colon, text = policy.partition(":")
+        if name in policies:
+            return policies.get(name).parse(text) if colon else policies.get(name)()
     raise PolicyError(
         f"policy {policy!r} is not known; give one of {', '.join(policies.names())}, or a saccade.policy.Policy object"
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saccade.runtime.pacing import Pacing
     from saccade.runtime.program import Program
 
 
@@ -59,6 +60,8 @@ class Report:
         seconds: time spent in calls.
         memory_bytes: the session's memory.
         operators: one row each, in the order they run.
+        held: frames for which nothing was computed, by the policy's verdict.
+        keyframes: frames that were computed afresh, by the policy's verdict; the first frame is not counted.
     """
 
     frames: int
@@ -67,6 +70,8 @@ class Report:
     seconds: float
     memory_bytes: int
     operators: tuple[OperatorReport, ...]
+    held: int = 0
+    keyframes: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain dictionaries, lists and numbers."""
@@ -90,9 +95,11 @@ class Report:
         """Returns the totals in one line."""
         share = self.macs_done / self.macs_dense if self.macs_dense else 0.0
         frames = max(self.frames, 1)
+        judged = f" ({self.held} held, {self.keyframes} keyframes)" if self.held or self.keyframes else ""
         return (
-            f"{self.frames} frames, {self.macs_done / 1e6:.1f} of {self.macs_dense / 1e6:.1f} million multiply-adds "
-            f"({share:.1%}), {self.seconds / frames * 1e3:.2f} ms a frame, {self.memory_bytes / 2**20:.1f} MiB"
+            f"{self.frames} frames{judged}, {self.macs_done / 1e6:.1f} of {self.macs_dense / 1e6:.1f} million "
+            f"multiply-adds ({share:.1%}), {self.seconds / frames * 1e3:.2f} ms a frame, "
+            f"{self.memory_bytes / 2**20:.1f} MiB"
         )
 
 
@@ -103,6 +110,7 @@ def make_report(
     frames: int,
     seconds: float,
     memory_bytes: int,
+    pacing: Pacing,
 ) -> Report:
     """Returns the report of a session's counters."""
     rows = []
@@ -120,4 +128,5 @@ def make_report(
         rows.append(OperatorReport(name, "fallback", share, 0, 0, counter.seconds, (), operator.reason))
     done = sum(row.macs_done for row in rows)
     dense = sum(row.macs_dense for row in rows)
-    return Report(frames, done, dense, seconds, memory_bytes, tuple(rows))
+    keyframes = max(pacing.keyframes - 1, 0)
+    return Report(frames, done, dense, seconds, memory_bytes, tuple(rows), pacing.holds, keyframes)

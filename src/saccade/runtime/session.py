@@ -12,7 +12,9 @@ import torch
 from saccade.errors import FrameError, PolicyError
 from saccade.graph import Fallback, Reference
 from saccade.kernels.reference import fetch, run_fallback
+from saccade.policy import Verdict
 from saccade.runtime.activity import activity_maps
+from saccade.runtime.pacing import Pacing
 from saccade.runtime.report import FallbackCounter, Report, make_report
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Session:
         self._dense_native: Any = None
         self._values: dict[str, torch.Tensor] = {}
         self._changed: dict[str, bool] = {}
-        self._references: dict[str, torch.Tensor] = {}
+        self._pacing = Pacing()
         self._fallbacks = {operator.name: FallbackCounter() for operator in program.graph.fallbacks()}
         self._activity: dict[tuple[int, int], torch.Tensor] = {}
         self._forced: tuple[float, int] | None = None
@@ -91,7 +93,7 @@ class Session:
         """Forgets all frames and counts; the next frame is computed densely."""
         self._native.reset()
         self._values.clear()
-        self._references.clear()
+        self._pacing = Pacing()
         self._started = False
         self._frames = 0
         self._seconds = 0.0
@@ -102,14 +104,19 @@ class Session:
     def report(self) -> Report:
         """Returns what was done since the last reset."""
         return make_report(
-            self.program, self._native.counters, self._fallbacks, self._frames, self._seconds, self.memory_bytes
+            self.program,
+            self._native.counters,
+            self._fallbacks,
+            self._frames,
+            self._seconds,
+            self.memory_bytes,
+            self._pacing,
         )
 
     @property
     def memory_bytes(self) -> int:
         """Bytes of activations, references and change maps."""
-        held = sum(tensor.nbytes for tensor in (*self._values.values(), *self._references.values()))
-        return int(self._native.bytes) + held
+        return int(self._native.bytes) + sum(tensor.nbytes for tensor in self._values.values())
 
     @property
     def last_frame(self) -> FrameCost:
@@ -153,7 +160,7 @@ class Session:
         copy = Session(self.program, memory=self._native.clone())
         copy._values = {name: value.clone() for name, value in self._values.items()}
         copy._changed = dict(self._changed)
-        copy._references = {name: value.clone() for name, value in self._references.items()}
+        copy._pacing = replace(self._pacing)
         copy._started = self._started
         copy._frames = self._frames
         copy._seconds = self._seconds
@@ -204,6 +211,9 @@ class Session:
             self._stop_forcing()
         with torch.no_grad():
             any_change = False
+            if forced is None and not take_all and not self._admit(frames[0]):
+                self._hold_all()
+                return self._outputs()
             for name, frame in zip(self._input_names, frames, strict=True):
                 any_change |= self._take_input(name, frame, take_all, forced)
             self._macs_before = None
@@ -214,6 +224,32 @@ class Session:
             else:
                 self._settle()
             return self._outputs()
+
+    def _admit(self, frame: torch.Tensor) -> bool:
+        """Asks the policy what to do with a frame; returns whether it is computed, with nothing kept for a keyframe."""
+        policy = self.program.policy
+        if policy.exact:
+            return True
+        verdict = self._pacing.judge(policy, frame, self._reference(self._input_names[0]) if self._started else None)
+        if verdict is Verdict.KEYFRAME:
+            self._native.forget()
+            self._values.clear()
+            self._started = False
+        return verdict is not Verdict.HOLD
+
+    def _hold_all(self) -> None:
+        """Marks that nothing was computed, so that change maps tell the truth."""
+        self._native.settle()
+        self._changed = dict.fromkeys(self._changed, False)
+        self._macs_before = None
+
+    def _reference(self, name: str) -> torch.Tensor | None:
+        """Returns what of an input was taken over last, (N, C, H, W); it lies in the engine's memory."""
+        number = self.program.tensor_numbers.get(name)
+        if number is None:
+            return self._values.get(name)
+        held = self._native.reference(number)
+        return None if held is None else torch.from_numpy(held)
 
     def _take_input(self, name: str, frame: torch.Tensor, take_all: bool, forced: Any) -> bool:
         number = self.program.tensor_numbers.get(name)
@@ -236,20 +272,16 @@ class Session:
         policy = self.program.policy
         if policy.exact:
             return None
-        reference = self._references.get(name)
-        if reference is None:
-            self._references[name] = frame.clone()
-            return None
-        changes = policy.changes(frame, reference)
+        reference = self._reference(name) if self._started else None
+        changes = None if reference is None else policy.changes(frame, reference)
         if changes is None:
-            changes = _different_bits(frame, reference).any(1)
+            return None
         places = (frame.shape[0], *frame.shape[2:])
         if tuple(changes.shape) != places or changes.dtype != torch.bool:
             raise PolicyError(
                 f"{type(policy).__name__}.changes returned {changes.dtype} of shape {tuple(changes.shape)}; expected "
                 f"torch.bool of shape {places}: one place of each image, or None for every place that differs"
             )
-        reference.copy_(torch.where(changes[:, None], frame, reference))
         return changes.to(torch.uint8).contiguous()
 
     def _hold(self, name: str, value: torch.Tensor) -> bool:

@@ -1,0 +1,62 @@
+"""A gate on whole frames: one that hardly differs from the last computed one is not computed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from saccade.errors import PolicyError
+from saccade.policy.policy import History, Policy, Verdict, policies
+
+CELL = 8
+"""Side of a cell in pixels: a block of a codec."""
+
+
+def mean_change(frame: torch.Tensor, reference: torch.Tensor) -> float:
+    """Returns the mean over cells of 8 x 8 pixels of the root mean square difference, in the frame's units.
+
+    Args:
+        frame: (N, C, H, W).
+        reference: of the same shape and type.
+    """
+    squares = (frame.float() - reference.float()).square_()
+    cells = torch.nn.functional.avg_pool2d(squares, CELL, ceil_mode=True, count_include_pad=False)
+    return float(cells.mean(1).sqrt_().mean())
+
+
+@policies.register("gate")
+@dataclass(frozen=True)
+class Gate(Policy):
+    """Holds a frame whose mean change from the last computed frame is small; computes the others as ``exact`` does.
+
+    Attributes:
+        levels: largest mean change that is held, in grey levels of 0..255; see ``mean_change``.
+        longest: frames that are held in a row at most.
+    """
+
+    levels: float = 1.5
+    longest: int = 8
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.levels) and self.levels >= 0) or self.longest < 0:
+            raise PolicyError(
+                f"a gate of {self.levels} grey levels for at most {self.longest} frames was given; expected two "
+                "numbers of 0 or more, such as gate:1.5"
+            )
+
+    def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
+        """Holds where the mean change is small, unless ``longest`` frames have been held already."""
+        if history.held >= self.longest:
+            return Verdict.UPDATE
+        change = mean_change(frame, reference)
+        return Verdict.HOLD if change <= self.levels * history.grey_level else Verdict.UPDATE
+
+    @classmethod
+    def parse(cls, text: str) -> Gate:
+        """Reads "gate:1.5"."""
+        try:
+            return cls(float(text))
+        except ValueError:
+            raise PolicyError(f"gate:{text} was given; expected grey levels, such as gate:1.5") from None

@@ -1,0 +1,51 @@
+"""What one layer may keep from the next, so that small changes stop where they arise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from saccade.errors import PolicyError
+
+Granularity = Literal["element", "position"]
+Measure = Literal["sensitivity", "deviation", "absolute"]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Which changes of an activation its consumers are not told.
+
+    Before each convolution a copy of what it was last told is kept. An element (one channel at one place), or a whole
+    position, is sent on when it differs from that copy by more than a threshold; what is not sent stays in the
+    difference and is compared again next time, so that nothing drifts away.
+
+    Attributes:
+        granularity: "element" sends single channels of a place, "position" all channels of a place at once.
+        threshold: 0 or more, in the unit that ``measure`` names.
+        measure: "sensitivity": the threshold of a channel is ``threshold`` * 2e-5 * sqrt(cost) / J, where cost is the
+            consumer's multiply-adds an element, and J how much the network's outputs, each in units of its norm,
+            depend on an element of that channel; measured on a stream's first frame or read from a profile.
+            "deviation": in standard deviations of the layer's values on the first frame. "absolute": as it is.
+        statistic: for positions: "rms" or "largest" difference over the channels.
+        late: only layers of a stride from the input on of at least this; 1 for all.
+    """
+
+    granularity: Granularity = "element"
+    threshold: float = 0.0
+    measure: Measure = "sensitivity"
+    statistic: Literal["rms", "largest"] = "rms"
+    late: int = 1
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.threshold) and self.threshold >= 0):
+            raise PolicyError(f"a threshold of {self.threshold} was given; expected a finite number, 0 or more")
+        for name, value, known in (
+            ("granularity", self.granularity, ("element", "position")),
+            ("measure", self.measure, ("sensitivity", "deviation", "absolute")),
+            ("statistic", self.statistic, ("rms", "largest")),
+        ):
+            if value not in known:
+                raise PolicyError(f"{name} {value!r} is not known; give one of {', '.join(known)}")
+        if self.late < 1:
+            raise PolicyError(f"late={self.late} was given; expected a stride of 1 or more")

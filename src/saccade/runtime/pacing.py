@@ -1,0 +1,57 @@
+"""Which frames of a stream are computed: asks the policy, and keeps what it needs to know of earlier frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from saccade.errors import PolicyError
+from saccade.policy import History, Policy, Verdict
+
+
+@dataclass
+class Pacing:
+    """One stream's frames since the last keyframe.
+
+    Attributes:
+        frames: since the last keyframe, which is not counted itself.
+        held: frames in a row that were held, up to now.
+        grey_level: one of 256 grey levels of the last keyframe, in the frame's units.
+        keyframes: how many keyframes there were, the first frame included.
+        holds: how many frames were held.
+    """
+
+    frames: int = 0
+    held: int = 0
+    grey_level: float = 1.0
+    keyframes: int = 0
+    holds: int = 0
+
+    def judge(self, policy: Policy, frame: torch.Tensor, reference: torch.Tensor | None) -> Verdict:
+        """Returns what is done with the frame; ``reference`` is None for a stream's first.
+
+        Raises:
+            PolicyError: when the policy answers with anything but a Verdict.
+        """
+        verdict = Verdict.KEYFRAME
+        if reference is not None:
+            verdict = policy.judge(frame, reference, History(self.frames, self.held, self.grey_level))
+        if verdict is Verdict.KEYFRAME:
+            self.grey_level = _grey_level(frame)
+            self.keyframes += 1
+            self.frames = self.held = 0
+        elif verdict in (Verdict.HOLD, Verdict.UPDATE):
+            self.frames += 1
+            self.held = self.held + 1 if verdict is Verdict.HOLD else 0
+            self.holds += verdict is Verdict.HOLD
+        else:
+            raise PolicyError(f"{type(policy).__name__}.judge returned {verdict!r}; expected a saccade.policy.Verdict")
+        return verdict
+
+
+def _grey_level(frame: torch.Tensor) -> float:
+    if not frame.is_floating_point() or frame.numel() == 0:
+        return 1.0
+    smallest, largest = frame.aminmax()
+    return max(float(largest - smallest), 0.0) / 255
