@@ -24,7 +24,11 @@ def plain():
     torch.manual_seed(0)
     def stage(i, o):
         return nn.Sequential(nn.Conv2d(i, o, 3, 2, 1), nn.BatchNorm2d(o), nn.ReLU())
-    return nn.Sequential(stage(3, 8), stage(8, 12), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 4))
+    model = nn.Sequential(stage(3, 8), stage(8, 12), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 4))
+    with torch.no_grad():  # nothing speaks against a class, so that no map is empty
+        for parameter in model.parameters():
+            parameter.abs_()
+    return model
 
 def gated():
     return saccade.gates.insert(plain(), "das", ["0", "1"])
@@ -160,7 +164,8 @@ def test_random_weights_are_said_to_be_random(here, call) -> None:
 
 
 def test_a_gate_by_name_is_compared_with_the_same_network_without_it(here, explain) -> None:
-    ended = explain("cat.png", "--gate", "das:start=identity,alpha=0.5", "--where", "0,1", "--compare",
+    ended = explain("cat.png", "--gate", "das", "--option", "start=identity", "--option", "alpha=0.5", "--where", "0",
+                    "--where", "1", "--compare",
                     "explained_networks:plain", "--json", "out.json")  # fmt: skip
     assert ended.code == 0, ended.err
     assert "the gates (das) are untrained" in ended.err
@@ -184,7 +189,9 @@ def test_weights_of_a_gated_network_may_hold_its_gates_or_not(here, explain, tra
         for parameter in model.parameters():
             parameter.mul_(0.5)
     torch.save(model.state_dict(), here / "weights.pt")
-    ended = explain("cat.png", "--gate", "das", "--where", "0,1", "--weights", "weights.pt", "--json", "out.json")
+    ended = explain(
+        "cat.png", "--gate", "das", "--where", "0", "--where", "1", "--weights", "weights.pt", "--json", "out.json"
+    )
     assert ended.code == 0, ended.err
     assert ("untrained" in ended.err) is not trained
     report = json.loads((here / "out.json").read_text())
@@ -266,9 +273,11 @@ def _bad_files(here) -> None:
         (("cat.png", "--compare-weights", "x.pt"), "need --compare, the network that they belong to"),
         (("cat.png", "--compare-gate", "das"), "need --compare, the network that they belong to"),
         (("cat.png", "--gate", "dsa"), "unknown gate 'dsa'; known: "),
-        (("cat.png", "--gate", "das:alhpa=0.1"), "gate 'das' has no option 'alhpa'"),
-        (("cat.png", "--gate", "das:alpha=2"), "alpha is 2; give the share"),
-        (("cat.png", "--gate", "das:alpha"), "'alpha' is no option of a gate; expected name=value"),
+        (("cat.png", "--gate", "das", "--option", "alhpa=0.1"), "gate 'das' has no option 'alhpa'"),
+        (("cat.png", "--gate", "das", "--option", "alpha=2"), "alpha is 2; give the share"),
+        (("cat.png", "--gate", "das", "--option", "alpha"), "--option 'alpha' is not NAME=VALUE"),
+        (("cat.png", "--option", "alpha=1"), "--option is a gate's; name one with --gate"),
+        (("cat.png", "--compare-option", "alpha=1"), "name one with --compare-gate"),
         (("cat.png", "--gate", "das", "--where", "layer9"), "layer9"),
         (("cat.png", "--where", "stages"), "name one with --gate"),
         (("cat.png", "--base", "ten"), "'ten' is no base"),

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import typer
 from torch import nn
 
-from saccade.errors import ModelError
+from saccade.errors import GateError, ModelError
 
 
 @dataclass(frozen=True)
@@ -58,45 +57,37 @@ class GateChoice:
         return f"the gates ({self.name}) are untrained: give --weights FILE with backbone and gates for trained ones"
 
 
-def parse_gates(
-    first: str | None, second: str | None, where: str | None
-) -> tuple[GateChoice | None, GateChoice | None]:
-    """Returns two gates, each from "das" or "das:start=identity,alpha=0.1", or None from None.
+def parse_gate(name: str | None, where: list[str] | None = None, options: list[str] | None = None) -> GateChoice | None:
+    """Returns what --gate, --where and --option mean; None without a gate.
 
     Args:
-        first: a gate's name, and its options after a colon, with commas.
-        second: another one, or None.
-        where: "stages", "blocks" and the like, or names or patterns of modules with commas, for both.
+        name: the gate's name.
+        where: "stages", "blocks" and the like, or names or patterns of modules; where the gate's paper puts it by
+            default.
+        options: the gate's own, such as "alpha=0.1".
 
     Raises:
-        typer.BadParameter: an option is not of the form name=value, or there is a place and no gate.
+        GateError: an option is not of the form name=value.
     """
-    if first is None and second is None and where is not None:
-        raise typer.BadParameter("--where says where gates go; name one with --gate")
-    places = tuple(place.strip() for place in where.split(",")) if where is not None else ()
-    place = places[0] if len(places) == 1 else places or None
-    return _gate(first, place), _gate(second, place)
-
-
-def _gate(text: str | None, where: str | tuple[str, ...] | None) -> GateChoice | None:
-    if text is None:
+    if name is None:
         return None
-    name, _, rest = text.partition(":")
+    place = where[0] if where is not None and len(where) == 1 else tuple(where or ()) or None
+    return GateChoice(name, place, parse_options(options or []))
+
+
+def parse_options(words: list[str]) -> dict[str, Any]:
+    """Returns options from words such as alpha=0.1 or start=identity.
+
+    Raises:
+        GateError: a word is not of the form name=value.
+    """
     options: dict[str, Any] = {}
-    for part in filter(None, rest.split(",")):
-        option, separator, value = part.partition("=")
-        if not separator or not option.strip() or not value.strip():
-            raise typer.BadParameter(f"{part!r} is no option of a gate; expected name=value, as in das:start=identity")
-        options[option.strip()] = _value(value.strip())
-    return GateChoice(name.strip(), where, options)
-
-
-def _value(text: str) -> Any:
-    """Returns a number, a truth value or None where the text is one, else the text."""
-    words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    for word in words:
+        name, separator, text = word.partition("=")
+        if not separator or not name.isidentifier():
+            raise GateError(f"--option {word!r} is not NAME=VALUE, such as alpha=0.1")
+        try:
+            options[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[name] = text
+    return options

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saccade.cli.gate_choice import parse_options
 from saccade.errors import GateError, UnknownModelError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def sizes(
     places: dict[str, int] = {}
     after = before
     if gate is not None:
-        places = _gated(plain, gate, where, _options(option or []))
+        places = _gated(plain, gate, where, parse_options(option or []))
         after = measure(plain, shape)
     elif where or option:
         raise GateError("--where and --option are a gate's; name one with --gate")
@@ -101,20 +101,6 @@ def _gated(model: nn.Module, gate: str, where: list[str] | None, options: dict[s
     place = where[0] if where is not None and len(where) == 1 else where or None
     insert(model, gate, place, **options)
     return {name: parameters_of(module) for name, module in gates_of(model).items()}
-
-
-def _options(words: list[str]) -> dict[str, Any]:
-    """Returns options from words such as alpha=0.1 or start=identity."""
-    options: dict[str, Any] = {}
-    for word in words:
-        name, separator, text = word.partition("=")
-        if not separator or not name.isidentifier():
-            raise GateError(f"--option {word!r} is not NAME=VALUE, such as alpha=0.1")
-        try:
-            options[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            options[name] = text
-    return options
 
 
 def _findings(

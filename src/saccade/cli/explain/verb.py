@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saccade.cli.gate_choice import GateChoice, parse_gates
+from saccade.cli.gate_choice import GateChoice, parse_gate
 from saccade.cli.option_values import parse_channels, parse_divisors, parse_size
 
 if TYPE_CHECKING:
@@ -41,17 +41,19 @@ def explain(
     images: Annotated[list[Path], typer.Argument(help="Photographs.")],
     model: Annotated[str, typer.Option(help="torchvision:NAME, timm:NAME, or module.path:factory.")],
     weights: Annotated[str | None, typer.Option(help="A file of weights; DEFAULT for the published ones.")] = None,
-    gate: Annotated[
-        str | None, typer.Option(help="Gate to put into it, such as das or das:start=identity,alpha=0.1.")
+    gate: Annotated[str | None, typer.Option(help="Gate to put into it, such as das.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="Option of that gate, such as start=identity; repeat it.", metavar="N=V")
     ] = None,
     compare: Annotated[str | None, typer.Option(help="A second network, named as --model is.")] = None,
     compare_weights: Annotated[str | None, typer.Option(help="Its weights, as --weights.")] = None,
     compare_gate: Annotated[str | None, typer.Option(help="Gate to put into it, as --gate.")] = None,
+    compare_option: Annotated[
+        list[str] | None, typer.Option(help="Option of that gate, as --option.", metavar="N=V")
+    ] = None,
     where: Annotated[
-        str | None,
-        typer.Option(
-            help="Where gates go: stages, blocks, or modules' names with commas; as the gate's paper by default."
-        ),
+        list[str] | None,
+        typer.Option(help="Where gates go: stages, blocks, branches, or modules by name; as the paper by default."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("saccade-explain"),
     stage: Annotated[
@@ -101,13 +103,14 @@ def explain(
         check_writable(json_file, "the scores")
     if compare is None and (compare_weights is not None or compare_gate is not None):
         raise typer.BadParameter("--compare-weights and --compare-gate need --compare, the network that they belong to")
-    first_gate, second_gate = parse_gates(gate, compare_gate, where)
+    _check_gates(gate, option, compare_gate, compare_option, where)
     rule = ScoreRule(_parse_base(base), subtract_one, threshold, surroundings.value)
     wanted_size = parse_size(size)
     given = _Given(read_categories(categories), parse_channels(mean), parse_divisors(std))
-    networks = [given.network(model, weights, first_gate)]
+    networks = [given.network(model, weights, parse_gate(gate, where, option))]
     if compare is not None:
-        networks = told_apart([*networks, given.network(compare, compare_weights, second_gate)])
+        second = parse_gate(compare_gate, where, compare_option)
+        networks = told_apart([*networks, given.network(compare, compare_weights, second)])
     framing = Framing(size_for(networks, wanted_size), fit.value, share)
     search = _Search(ground, words, detector, segmenter)
     knowledge = search.knowledge(networks[0], category, labels, masks)
@@ -118,6 +121,22 @@ def explain(
         write_json(json_file, report(done, networks, rule, framing))
     _print(table(done, networks))
     typer.echo(f"wrote {len(folder.names)} pictures to {out}")
+
+
+def _check_gates(
+    gate: str | None,
+    option: list[str] | None,
+    compare_gate: str | None,
+    compare_option: list[str] | None,
+    where: list[str] | None,
+) -> None:
+    """Refuses options that belong to a gate which was not asked for."""
+    if option and gate is None:
+        raise typer.BadParameter("--option is a gate's; name one with --gate")
+    if compare_option and compare_gate is None:
+        raise typer.BadParameter("--compare-option is a gate's; name one with --compare-gate")
+    if where and gate is None and compare_gate is None:
+        raise typer.BadParameter("--where says where gates go; name one with --gate")
 
 
 @dataclass(frozen=True)
