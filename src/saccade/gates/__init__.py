@@ -28,7 +28,7 @@ from saccade.gates.catalogue import ablations, create, gate_class, gates, list_g
 from saccade.gates.cbam import CBAM
 from saccade.gates.das import DAS
 from saccade.gates.dat import DAT
-from saccade.gates.deformable_kernel import Sampling
+from saccade.gates.deformable_kernel import Sampling, use_form
 from saccade.gates.eca import ECA
 from saccade.gates.emca import EMCA
 from saccade.gates.gala import GALA
@@ -85,4 +85,5 @@ __all__ = [
     "list_gates",
     "load_backbone",
     "remove",
+    "use_form",
 ]

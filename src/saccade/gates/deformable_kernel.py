@@ -92,7 +92,8 @@ class DeformableKernel(nn.Module):
         taps = kernel_size * kernel_size
         deformed = inputs if kernel == "separable" else outputs
         groups = inputs if kernel == "separable" else groups
-        self.weight = nn.Parameter(torch.empty(deformed, inputs // groups, kernel_size, kernel_size))
+        weight = torch.empty(deformed, inputs // groups, kernel_size, kernel_size)
+        self.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last))
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)  # as nn.Conv2d
         self.offset = _predictor(offset, inputs, 2 * taps * offset_groups, kernel_size)
         self.mask = _predictor("none" if mask == "none" else "dense", inputs, taps * offset_groups, kernel_size)
@@ -130,6 +131,27 @@ class DeformableKernel(nn.Module):
         if mask is None:
             mask = x.new_ones(*shape, height, width)
         return Sampling(offset.reshape(*shape, 2, height, width), mask.reshape(*shape, height, width))
+
+
+def use_form(module: nn.Module, form: str) -> int:
+    """Sets how every deformable kernel within a module is computed, for example before an export.
+
+    Args:
+        module: a gate or a whole network.
+        form: "auto", or a name in ``deformable_convolutions``: "grid_sample" for ONNX runtimes without DeformConv.
+
+    Returns:
+        The number of kernels set.
+
+    Raises:
+        RegistryError: ``form`` is unknown.
+    """
+    if form != "auto":
+        deformable_convolutions.get(form)
+    kernels = [part for part in module.modules() if isinstance(part, DeformableKernel)]
+    for kernel in kernels:
+        kernel.form = form
+    return len(kernels)
 
 
 def _predictor(kind: str, inputs: int, outputs: int, kernel_size: int) -> nn.Module:

@@ -37,11 +37,20 @@ class SampleNormalization(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Returns the normalised features, (N, C, H, W)."""
         if self.axes == "hw":
+            if x.shape[2] * x.shape[3] == 1:
+                return self._of_single_values(x)
             return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.epsilon)
         if self.axes == "chw":
             return F.group_norm(x, 1, self.weight, self.bias, self.epsilon)
         last = F.layer_norm(x.permute(0, 2, 3, 1), x.shape[1:2], self.weight, self.bias, self.epsilon)
         return last.permute(0, 3, 1, 2)
+
+    def _of_single_values(self, x: Tensor) -> Tensor:
+        """Returns the norm of images of one place, which torch refuses: every value is its own mean."""
+        zeros = x - x
+        if self.weight is None or self.bias is None:
+            return zeros
+        return zeros * self.weight[:, None, None] + self.bias[:, None, None]
 
     def extra_repr(self) -> str:
         """Returns the axes for the module's printed form."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from saccade.errors import GateError
 from saccade.gates.deformable_convolution.grid_sample import by_grid_sample
+from saccade.gates.deformable_convolution.rows import by_rows
 from saccade.gates.deformable_convolution.torchvision import by_torchvision
 from saccade.graph import Registry
 
@@ -15,6 +17,7 @@ Form = Callable[[Tensor, Tensor, "Tensor | None", Tensor], Tensor]
 
 deformable_convolutions: Registry[Form] = Registry("form of the deformable convolution")
 deformable_convolutions.register("torchvision")(by_torchvision)
+deformable_convolutions.register("rows")(by_rows)
 deformable_convolutions.register("grid_sample")(by_grid_sample)
 
 
@@ -28,7 +31,8 @@ def deformable_convolution(
         offset: (N, 2 * G * K, H, W) in places, (dy, dx) a tap, taps row by row, offset groups outermost.
         mask: (N, G * K, H, W), or None for all ones.
         weight: (C, M / groups, k, k) with k odd and K = k * k.
-        form: "auto", or a name in ``deformable_convolutions``.
+        form: a name in ``deformable_convolutions``, or "auto": "torchvision" in exported graphs, where it is one node,
+            and on accelerators; "rows" on the CPU, where it is faster, forward and backward.
 
     Raises:
         RegistryError: ``form`` is unknown.
@@ -36,5 +40,15 @@ def deformable_convolution(
     """
     if weight.shape[-1] % 2 == 0:
         raise GateError(f"the deformable kernel has side {weight.shape[-1]}; give an odd one")
-    chosen = by_torchvision if form == "auto" else deformable_convolutions.get(form)
-    return chosen(x, offset, mask, weight)
+    if form == "auto":
+        form = "rows" if x.device.type == "cpu" and not _exporting() else "torchvision"
+    return deformable_convolutions.get(form)(x, offset, mask, weight)
+
+
+def _exporting() -> bool:
+    """Returns whether a graph is being recorded that others will run."""
+    if torch.jit.is_tracing() or torch.onnx.is_in_onnx_export():
+        return True
+    if hasattr(torch.compiler, "is_exporting"):  # from torch 2.7
+        return bool(torch.compiler.is_exporting())
+    return torch.compiler.is_compiling()

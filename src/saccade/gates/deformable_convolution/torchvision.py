@@ -10,7 +10,7 @@ from torchvision.ops import deform_conv2d
 def by_torchvision(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor) -> Tensor:
     """Returns the deformable convolution, (N, C, H, W).
 
-    Under autocast on the CPU it runs in float32, because the operator has no kernel for bfloat16 there.
+    It runs in float32 where the operator has no kernel for the type: bfloat16, and float16 on the CPU.
 
     Args:
         x: (N, M, H, W).
@@ -18,11 +18,18 @@ def by_torchvision(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tenso
         mask: (N, G * K, H, W), or None for all ones.
         weight: (C, M / groups, k, k) with k odd and K = k * k.
     """
-    kind = x.dtype
-    if x.device.type == "cpu" and kind in (torch.bfloat16, torch.float16):
-        x, offset, weight = x.float(), offset.float(), weight.float()
-        mask = mask.float() if mask is not None else None
-    offset, weight = offset.to(x.dtype), weight.to(x.dtype)
-    mask = mask.to(x.dtype) if mask is not None else None
-    sampled: Tensor = deform_conv2d(x, offset, weight, padding=weight.shape[-1] // 2, mask=mask)
-    return sampled.to(kind)
+    lacking = x.dtype == torch.bfloat16 or (x.dtype == torch.float16 and x.device.type == "cpu")
+    kind = torch.float32 if lacking else x.dtype
+    result: Tensor = deform_conv2d(
+        _in(kind, x),
+        _in(kind, offset),
+        _in(kind, weight),
+        padding=weight.shape[-1] // 2,
+        mask=None if mask is None else _in(kind, mask),
+    )
+    return _in(x.dtype, result)
+
+
+def _in(kind: torch.dtype, x: Tensor) -> Tensor:
+    """Returns ``x`` in that type; where it already is, no conversion enters an exported graph."""
+    return x if x.dtype == kind else x.to(kind)
