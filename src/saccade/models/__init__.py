@@ -8,6 +8,16 @@
 from saccade.models.create import create
 from saccade.models.detection import detector, detectors
 from saccade.models.frozen import freeze_batchnorms
+from saccade.models.placement_study import PlacementStudy, Variant
 from saccade.models.segmentation import segmenter, segmenters
 
-__all__ = ["create", "detector", "detectors", "freeze_batchnorms", "segmenter", "segmenters"]
+__all__ = [
+    "PlacementStudy",
+    "Variant",
+    "create",
+    "detector",
+    "detectors",
+    "freeze_batchnorms",
+    "segmenter",
+    "segmenters",
+]

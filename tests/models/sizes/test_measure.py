@@ -55,7 +55,8 @@ def test_the_count_with_activations_is_what_ptflops_0_6_4_prints(name, macs) -> 
 
 @pytest.mark.parametrize("gate", [None, "das", "se", "cbam", "bam", "triplet", "eca"])
 def test_products_of_gates_without_matrix_products_are_half_of_what_torch_counts(gate) -> None:
-    model = saccade.models.create("resnet18", gate=gate).eval()
+    options = {"form": "torchvision"} if gate == "das" else {}
+    model = saccade.models.create("resnet18", gate=gate, **options).eval()
     size = measure(model, (1, 3, 64, 64))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 3, 64, 64))
@@ -78,6 +79,15 @@ def test_products_of_functions_count_in_truth_and_not_in_the_papers_convention()
     # One matrix product of (reduced, H W) with its transpose.
     assert covariance == reduced**2 * 14 * 14
     assert before.macs == before.paper_macs == 2 * 64 * 64 * 14 * 14
+
+
+@pytest.mark.parametrize("form", ["rows", "grid_sample"])
+def test_the_products_of_das_are_the_same_whatever_form_computes_them(form) -> None:
+    sized_by_form = [
+        measure(saccade.models.create("resnet18", gate="das", form=name), (1, 3, 64, 64)).products
+        for name in ("torchvision", form)
+    ]
+    assert sized_by_form[0] == sized_by_form[1]
 
 
 @pytest.mark.parametrize("groups", [1, 4])
