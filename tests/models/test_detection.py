@@ -9,6 +9,7 @@ from torch import nn
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d
 
+import saccade
 import saccade.gates
 import saccade.models
 from saccade.errors import ModelError, RegistryError
@@ -128,3 +129,16 @@ def test_a_backbone_that_does_more_than_running_modules_is_an_error() -> None:
 def test_one_class_is_an_error() -> None:
     with pytest.raises(ModelError, match="classes is 1; give at least 2"):
         saccade.models.detector("faster_rcnn", "resnet18", classes=1)
+
+
+def test_a_gated_detector_runs_incrementally_and_exactly() -> None:
+    torch.manual_seed(0)
+    model = saccade.models.detector("faster_rcnn", saccade.models.create("resnet18", gate="se"), classes=3, **SMALL)
+    stream = saccade.incremental(model.eval().requires_grad_(False))
+    image = torch.rand(3, 64, 64)
+    for step in range(2):
+        image[:, step * 8 : step * 8 + 4] = 0.5
+        (found,), (dense,) = stream([image]), stream.dense([image])
+        assert torch.equal(found["boxes"], dense["boxes"])
+        (expected,) = model([image])
+        torch.testing.assert_close(found["scores"], expected["scores"], rtol=1e-3, atol=1e-3)
