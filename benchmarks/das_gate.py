@@ -1,9 +1,10 @@
 """What DAS costs: ResNet-50 with its four gates beside ResNet-50, and the forms of the deformable convolution.
 
 Run: taskset -c 0 python benchmarks/das_gate.py benchmarks/rows/das-gate.json
-Cost: three minutes on one core. 224x224, one thread, float32, random weights with offsets of about a place, channels_last
-and, for the plain network, both memory formats, of which the faster counts. Evaluation of one image, and a training step
-(forward and backward) on two. Beside wall-clock time a row states processor time, which other programs disturb less.
+Cost: three minutes on one core. 224x224, one thread, float32, random weights with offsets of up to a place, in
+channels_last; the plain network in both memory formats, of which the faster counts. Evaluation of one image, and a
+training step (forward and backward) on two. Beside wall-clock time a row states processor time, which other programs
+disturb less.
 Aims: evaluation at most 1.6 times ResNet-50's time with the dense kernel, 1.25 with the separable one.
 """
 
