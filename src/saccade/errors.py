@@ -12,10 +12,17 @@
     ├── AuditError                 an audit's frames or its error limit are out of range
     ├── MetricError                a metric is unknown, failed or does not suit the outputs
     ├── RegistryError              a name is unknown or registered twice
+    ├── GateError                  a gate cannot be made or used with these options
     ├── VideoError                 a video source or sink failed
     │   ├── SourceError            missing, empty, truncated or not a video
     │   └── SinkError              the output cannot be written
     ├── WeightsError               a weights file is missing, unsafe or does not fit
+    ├── ExplanationError           a network cannot be explained as asked
+    │   ├── PhotographError        an image is missing, unreadable or none
+    │   ├── RegionError            a mask or a box is missing, unreadable or does not fit its image
+    │   └── StageError             the network has no stage or module of that name
+    ├── ExperimentError            an experiment cannot be run as asked
+    │   └── DataError              a data set is missing or damaged
     └── MissingPackageError        an optional package is not installed
 
 A message says what was given, what was expected, and what to do.
@@ -70,6 +77,10 @@ class RegistryError(SaccadeError):
     """A name is unknown or registered twice."""
 
 
+class GateError(SaccadeError):
+    """A gate cannot be made or used with these options."""
+
+
 class VideoError(SaccadeError):
     """A video source or sink failed."""
 
@@ -84,6 +95,30 @@ class SinkError(VideoError):
 
 class WeightsError(SaccadeError):
     """A weights file is missing, unsafe or does not fit the model."""
+
+
+class ExplanationError(SaccadeError):
+    """A network cannot be explained as asked."""
+
+
+class PhotographError(ExplanationError):
+    """An image is missing, unreadable or none."""
+
+
+class RegionError(ExplanationError):
+    """A mask or a box is missing, unreadable or does not fit its image."""
+
+
+class StageError(ExplanationError):
+    """The network has no stage or module of that name."""
+
+
+class ExperimentError(SaccadeError):
+    """An experiment cannot be run as asked."""
+
+
+class DataError(ExperimentError):
+    """A data set is missing or damaged."""
 
 
 class MissingPackageError(SaccadeError):

@@ -1,5 +1,6 @@
 """What counts as a change."""
 
+from saccade.policy.borji import Borji
 from saccade.policy.gate import Gate
 from saccade.policy.hold import Hold
 from saccade.policy.policy import Exact, History, Policy, Verdict, policies, resolve_policy
@@ -9,6 +10,7 @@ from saccade.policy.tolerant import Balanced, CBInfer, DeltaCNN, Frugal, Near
 
 __all__ = [
     "Balanced",
+    "Borji",
     "CBInfer",
     "Calibrated",
     "DeltaCNN",
