@@ -172,7 +172,7 @@ class _Finder:
         call = self._only_call(first)
         if not call.takes_tensor:
             raise GateError(
-                f"{first!r} ({type(self.modules[first]).__name__}) takes no single tensor, so no gate can go before it; "
+                f"{first!r} ({type(self.modules[first]).__name__}) takes no single tensor to gate; "
                 f"name the module before the stage {stage.name!r}"
             )
         shape = self.traced.values[call.inputs[0]].shape

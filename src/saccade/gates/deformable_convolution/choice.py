@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from saccade.errors import GateError
 from saccade.gates.deformable_convolution.grid_sample import by_grid_sample
 from saccade.gates.deformable_convolution.rows import by_rows
 from saccade.gates.deformable_convolution.torchvision import by_torchvision
+from saccade.gates.exporting import exporting
 from saccade.graph import Registry
 
 Form = Callable[[Tensor, Tensor, "Tensor | None", Tensor], Tensor]
@@ -41,14 +41,5 @@ def deformable_convolution(
     if weight.shape[-1] % 2 == 0:
         raise GateError(f"the deformable kernel has side {weight.shape[-1]}; give an odd one")
     if form == "auto":
-        form = "rows" if x.device.type == "cpu" and not _exporting() else "torchvision"
+        form = "rows" if x.device.type == "cpu" and not exporting() else "torchvision"
     return deformable_convolutions.get(form)(x, offset, mask, weight)
-
-
-def _exporting() -> bool:
-    """Returns whether a graph is being recorded that others will run."""
-    if torch.jit.is_tracing() or torch.onnx.is_in_onnx_export():
-        return True
-    if hasattr(torch.compiler, "is_exporting"):  # from torch 2.7
-        return bool(torch.compiler.is_exporting())
-    return torch.compiler.is_compiling()

@@ -44,7 +44,6 @@ def by_rows(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor) -> T
 
 def _samples(x: Tensor, offset: Tensor, mask: Tensor | None, side: int) -> Tensor:
     """Returns what each tap of each place sees, times its mask, (N * H * W * K * G, M / G)."""
-    batch, channels = x.shape[:2]
     precise = torch.promote_types(x.dtype, torch.float32)
     index, weights = _corners(offset.to(precise), None if mask is None else mask.to(precise), side)
     offset_groups = index.shape[1]
@@ -55,7 +54,7 @@ def _samples(x: Tensor, offset: Tensor, mask: Tensor | None, side: int) -> Tenso
         index = index * offset_groups + group.reshape(-1, 1, 1, 1)
     return F.embedding_bag(
         _bags(index),
-        rows.reshape(-1, channels // offset_groups),
+        rows.reshape(-1, x.shape[1] // offset_groups),
         mode="sum",
         per_sample_weights=_bags(weights),
     )
