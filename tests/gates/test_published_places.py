@@ -136,3 +136,10 @@ def test_a_placement_that_a_network_has_no_place_for_is_an_error() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3))
     with pytest.raises(GateError, match="Sequential has 2 stages and no place of the kind"):
         saccade.gates.insert(model, "se", Placement("stages", stages=(3,)))
+
+
+def test_a_stage_that_takes_a_list_of_features_has_no_place_before_it() -> None:
+    with torch.device("meta"):
+        model = torchvision.models.densenet121()
+    with pytest.raises(GateError, match=r"'features.denseblock1.denselayer1' \(_DenseLayer\) takes no single tensor"):
+        saccade.gates.insert(model, "se", "before_stages")

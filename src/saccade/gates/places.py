@@ -170,6 +170,11 @@ class _Finder:
     def _before(self, stage: Stage, head: bool) -> Place:
         first = stage.blocks[0].name
         call = self._only_call(first)
+        if not call.takes_tensor:
+            raise GateError(
+                f"{first!r} ({type(self.modules[first]).__name__}) takes no single tensor to gate; "
+                f"name the module before the stage {stage.name!r}"
+            )
         shape = self.traced.values[call.inputs[0]].shape
         if head:
             return Place(first, shape[1], True, (), stage.name, stage.channels)

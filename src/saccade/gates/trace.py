@@ -40,6 +40,7 @@ class Call:
         inputs: values it was called with.
         output: the value it returned, or None where that was not one tensor.
         shape: the shape of that tensor.
+        takes_tensor: whether the first thing that it was called with is a tensor.
         joins: whether an addition or a concatenation ran in this very module, not in one inside it.
     """
 
@@ -48,6 +49,7 @@ class Call:
     inputs: tuple[int, ...]
     output: int | None
     shape: tuple[int, ...] | None
+    takes_tensor: bool
     joins: bool
 
     @property
@@ -172,6 +174,7 @@ class _Open:
 
     order: int
     inputs: tuple[int, ...]
+    takes_tensor: bool
     joins: bool = False
 
 
@@ -191,7 +194,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Returns the handles of the hooks that note the calls of a module."""
 
         def before(_: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-            self._open.append(_Open(self._begun, self._numbers_of((arguments, keywords))))
+            takes_tensor = bool(arguments) and isinstance(arguments[0], Tensor)
+            self._open.append(_Open(self._begun, self._numbers_of((arguments, keywords)), takes_tensor))
             self._begun += 1
 
         def after(_: nn.Module, arguments: Any, keywords: Any, output: Any) -> None:
@@ -199,7 +203,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             tensor = output if isinstance(output, Tensor) else None
             value = None if tensor is None else self._number(tensor)
             shape = None if tensor is None else tuple(tensor.shape)
-            self.calls.append(Call(name, opened.order, opened.inputs, value, shape, opened.joins))
+            self.calls.append(Call(name, opened.order, opened.inputs, value, shape, opened.takes_tensor, opened.joins))
 
         return [
             module.register_forward_pre_hook(before, with_kwargs=True),
