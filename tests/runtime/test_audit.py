@@ -252,3 +252,17 @@ def test_a_detector_is_judged_by_its_boxes() -> None:
     dense = stream.dense([second])
     assert torch.equal(output[0]["boxes"], dense[0]["boxes"])
     assert stream.maps[0]["0"].shape[1] > 3
+
+
+@pytest.mark.parametrize("policy", ["near", "balanced", "deltacnn", "cbinfer"])
+def test_a_breach_refreshes_what_layers_told_each_other(policy: str) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 64, 3, 2, 1), nn.ReLU(), nn.Conv2d(64, 64, 3, 1, 1)).eval()
+    stream = saccade.incremental(model, policy=policy, threads=1, audit=1, error_limit=0.0)
+    dense = saccade.incremental(model, threads=1)
+    frames = [frame(seed=0) + 0.05 * frame(seed=seed) for seed in range(4)]
+    for current in frames:
+        output = stream(current)
+        assert torch.equal(output, stream.dense(current))
+        assert torch.equal(output, dense.dense(current))
+    report = stream.report()
+    assert report.audit.breaches == report.keyframes > 0
