@@ -5,6 +5,7 @@
 #include "elementwise.h"
 #include "normalization.h"
 #include "pooling.h"
+#include "winograd.h"
 
 #define SACCADE_TEXT(name) #name
 #define SACCADE_NAME(name) SACCADE_TEXT(name)
@@ -15,11 +16,23 @@ namespace saccade {
 
 const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
     static const KernelTable table = {
-        SACCADE_NAME(SACCADE_ISA), SACCADE_ISA::kLanes,      SACCADE_ISA::kMaxVectors,
-        SACCADE_ISA::kBlockPixels, SACCADE_ISA::convolution, SACCADE_ISA::depthwise,
-        SACCADE_ISA::elementwise,  SACCADE_ISA::max_pool,    SACCADE_ISA::average_pool,
-        SACCADE_ISA::window_sum,   SACCADE_ISA::vector_sum,  SACCADE_ISA::partial_linear,
-        SACCADE_ISA::bilinear,     SACCADE_ISA::softmax,     SACCADE_ISA::layer_normalization,
+        SACCADE_NAME(SACCADE_ISA),
+        SACCADE_ISA::kLanes,
+        SACCADE_ISA::kMaxVectors,
+        SACCADE_ISA::kBlockPixels,
+        SACCADE_ISA::kWinogradTiles,
+        SACCADE_ISA::convolution,
+        SACCADE_ISA::winograd,
+        SACCADE_ISA::depthwise,
+        SACCADE_ISA::elementwise,
+        SACCADE_ISA::max_pool,
+        SACCADE_ISA::average_pool,
+        SACCADE_ISA::window_sum,
+        SACCADE_ISA::vector_sum,
+        SACCADE_ISA::partial_linear,
+        SACCADE_ISA::bilinear,
+        SACCADE_ISA::softmax,
+        SACCADE_ISA::layer_normalization,
         SACCADE_ISA::compare,
     };
     return &table;

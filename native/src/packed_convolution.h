@@ -7,6 +7,9 @@
 
 namespace saccade {
 
+// Panels of nearly equal width, in vectors: 96 channels make 48 + 48, not 64 + 32.
+std::vector<int> panel_widths(int vectors, int most);
+
 template <typename Locate>
 void PackedConvolution::run(Session &session, int64_t count, bool has_residual, const Locate &locate) const {
     constexpr int64_t kMostPlaces = 256;

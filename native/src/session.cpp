@@ -71,9 +71,12 @@ Session::Session(std::shared_ptr<const Program> program, int threads, bool poiso
     for (const ChangeMap &map : maps_) {
         current_.push_back(&map);
     }
-    scratch_.resize(static_cast<size_t>(pool_->threads()));
-    for (std::vector<float> &buffer : scratch_) {
-        buffer.resize(static_cast<size_t>(kernels().block_pixels * kernels().max_vectors * kernels().lanes));
+    int64_t scratch = int64_t{kernels().block_pixels} * kernels().max_vectors * kernels().lanes;
+    for (const auto &op : program_->operators) {
+        scratch = std::max(scratch, op->scratch_floats());
+    }
+    for (int thread = 0; thread < pool_->threads(); ++thread) {
+        scratch_.push_back(std::make_unique<Memory>(static_cast<size_t>(scratch)));
     }
     if (poisoned) {
         poison();
@@ -156,7 +159,7 @@ ChangeMap &Session::own_map(int tensor) {
 
 float *Session::state(const Operator &op) { return states_.at(&op); }
 
-float *Session::scratch(int thread) { return scratch_[static_cast<size_t>(thread)].data(); }
+float *Session::scratch(int thread) { return scratch_[static_cast<size_t>(thread)]->data(); }
 
 size_t Session::bytes() const {
     size_t total = memory_->bytes();

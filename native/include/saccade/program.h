@@ -39,6 +39,8 @@ class Operator {
     virtual void run(Session &session) const = 0;
     // Floats of memory of its own that it keeps from frame to frame.
     virtual int64_t state_floats() const { return 0; }
+    // Floats that each thread needs while it runs, and that nothing is kept in.
+    virtual int64_t scratch_floats() const { return 0; }
     virtual int64_t work(const Session &session) const; // multiply-adds of the last run
 
     std::string name;
@@ -137,7 +139,7 @@ class Session {
     std::vector<ChangeMap> maps_;
     std::vector<const ChangeMap *> current_;
     std::map<const Operator *, float *> states_;
-    std::vector<std::vector<float>> scratch_;
+    std::vector<std::unique_ptr<Memory>> scratch_;
     struct Reference {
         std::vector<float> floats;
         std::vector<uint8_t> bytes;
