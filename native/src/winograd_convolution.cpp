@@ -222,11 +222,18 @@ class WinogradConvolution final : public Operator {
 
 bool winograd_fits(const Program &program, int input, int output, const ConvolutionShape &shape) {
     constexpr int kFewestChannels = 16;
+    // Its weights are 16 / 9 of the direct ones. Where they come from memory, that costs more than it saves on small
+    // maps of which a tenth or less is active.
+    constexpr int64_t kFewestTiles = 96;
+    constexpr int64_t kCachedWeights = 256 * 1024;
     const TensorPlan &source = program.tensors[static_cast<size_t>(input)];
     const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
+    const int64_t tiles = int64_t{target.n} * ((target.h + 1) / 2) * ((target.w + 1) / 2);
+    const int64_t weights = int64_t{kPoints} * source.c * target.c;
     return program.kernels->winograd_tiles > 0 && shape.kernel_height == 3 && shape.kernel_width == 3 &&
            shape.stride_y == 1 && shape.stride_x == 1 && shape.dilation_y == 1 && shape.dilation_x == 1 &&
-           shape.groups == 1 && source.c >= kFewestChannels && target.c >= kFewestChannels;
+           shape.groups == 1 && source.c >= kFewestChannels && target.c >= kFewestChannels &&
+           (tiles >= kFewestTiles || weights <= kCachedWeights);
 }
 
 std::unique_ptr<Operator> make_winograd(const Program &program, std::string name, int input, int output, int residual,
