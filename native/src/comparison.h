@@ -7,9 +7,15 @@ namespace saccade::SACCADE_ISA {
 
 static bool compare(const float *frame, const float *reference, int64_t count, uint8_t *changed) {
     constexpr int step = 4 * kLanes;
+    constexpr int kAhead = 512;
     bool any = false;
     int64_t first = 0;
     for (; first + step <= count; first += step) {
+        // The processor's own prefetching stops at every page.
+        __builtin_prefetch(frame + first + kAhead);
+        __builtin_prefetch(frame + first + kAhead + 16);
+        __builtin_prefetch(reference + first + kAhead);
+        __builtin_prefetch(reference + first + kAhead + 16);
         Mask difference = {};
         for (int vector = 0; vector < 4; ++vector) {
             Mask left, right;

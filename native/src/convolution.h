@@ -17,8 +17,6 @@ constexpr int kChunkFloats = 24 * 1024;
 // ahead of time belong to the next chunk while all places pass over this one. Measured with AVX2 only.
 constexpr int kFewPlaces = kLanes == 8 ? 24 : 0;
 constexpr int kShortChunkFloats = 1024;
-// What the end of a tile writes and adds is seldom in cache; asked for at the tile's begin. Measured with AVX2 only.
-constexpr bool kPrefetchEnds = kLanes == 8;
 
 template <int Vectors> constexpr int tile_pixels() {
     if constexpr (kLanes == 16 || kMaxVectors == 4) {
@@ -121,16 +119,12 @@ static void tile(const ConvolutionArguments &arguments, const Panel &panel, cons
                 chunk.is_first ? load(bias + vector * kLanes) : load(scratch + pixel * width + vector * kLanes);
         }
     }
-    if (kPrefetchEnds && chunk.is_last) {
-#pragma GCC unroll 16
-        for (int pixel = 0; pixel < Pixels; ++pixel) {
-#pragma GCC unroll 4
-            for (int line = 0; line < width; line += 16) {
-                __builtin_prefetch(outputs[pixel] + panel.channel + line, 1);
-                if (residuals != nullptr) {
-                    __builtin_prefetch(residuals[pixel] + panel.channel + line);
-                }
-            }
+    // In short sums there is no time for it.
+    const bool ahead = kPrefetchPlaces && chunk.is_last && arguments.segments * arguments.segment_length >= 48;
+    for (int pixel = 0; ahead && pixel < Pixels; ++pixel) {
+        prefetch_output(outputs[pixel] + panel.channel, width);
+        if (residuals != nullptr) {
+            prefetch(residuals[pixel] + panel.channel, width);
         }
     }
     const float *weights = arguments.weights + panel.weights + chunk.weights * width;
@@ -179,8 +173,13 @@ static void panel_pass(const ConvolutionArguments &arguments, const Panel &panel
         Tile entry[pixels + 1];
         Tiles() { fill_tiles<Vectors, pixels>(entry); }
     } tiles;
+    // Where one stretch is all that a place needs, it is asked for while the tile before is computed.
+    const bool ahead = kPrefetchPlaces && arguments.segments == 1 && panel.channel == 0;
     for (int first = 0; first < count; first += pixels) {
         const int size = count - first < pixels ? count - first : pixels;
+        for (int next = first + pixels; ahead && next < first + 2 * pixels && next < count; ++next) {
+            prefetch(inputs[next] + chunk.first, chunk.last - chunk.first);
+        }
         tiles.entry[size](arguments, panel, chunk, bias, inputs + first, outputs + first,
                           residuals == nullptr ? nullptr : residuals + first,
                           scratch + static_cast<int64_t>(first) * Vectors * kLanes);

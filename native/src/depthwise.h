@@ -94,11 +94,29 @@ static void depthwise_place(const DepthwiseArguments &arguments, const Depthwise
     }
 }
 
+// Asks for what the next tile of a row reads and the one before did not, and for what it writes.
+template <int Size, int Stride, int Places>
+static SACCADE_INLINE void depthwise_prefetch(const DepthwisePlace &place, int channels) {
+    constexpr int read = (Places - 1) * Stride + Size;
+    for (int row = Size - Stride; row < Size; ++row) { // the rows above were read for the row of outputs before
+        const float *source = place.input + row * place.input_row_stride + read * place.input_pixel_stride;
+        for (int column = 0; column < Places * Stride; ++column) {
+            prefetch(source + column * place.input_pixel_stride, channels);
+        }
+    }
+    for (int index = Places; index < 2 * Places; ++index) {
+        prefetch_output(place.output + index * place.output_pixel_stride, channels);
+    }
+}
+
 template <int Size, int Stride>
 static void depthwise_row(const DepthwiseArguments &arguments, DepthwisePlace place, int channels, int count) {
     constexpr int places = 4;
     int done = 0;
     for (; done + places <= count; done += places) {
+        if (kPrefetchPlaces) {
+            depthwise_prefetch<Size, Stride, places>(place, channels);
+        }
         depthwise_tile<Size, Size, Stride, places>(arguments, place, channels);
         place.input += places * Stride * place.input_pixel_stride;
         place.output += places * place.output_pixel_stride;

@@ -244,15 +244,13 @@ static SACCADE_INLINE void winograd_prefetch(const WinogradArguments &arguments,
         if ((tile.places >> place & 1) == 0) {
             continue;
         }
-        const float *output =
-            tile.output + place / 2 * arguments.output_row_stride + place % 2 * arguments.output_pixel_stride + channel;
-        const float *residual = tile.residual + place / 2 * arguments.residual_row_stride +
-                                place % 2 * arguments.residual_pixel_stride + channel;
-        for (int line = 0; line < channels; line += 16) {
-            __builtin_prefetch(output + line, 1);
-            if (tile.residual != nullptr) {
-                __builtin_prefetch(residual + line);
-            }
+        prefetch_output(tile.output + place / 2 * arguments.output_row_stride +
+                            place % 2 * arguments.output_pixel_stride + channel,
+                        channels);
+        if (tile.residual != nullptr) {
+            prefetch(tile.residual + place / 2 * arguments.residual_row_stride +
+                         place % 2 * arguments.residual_pixel_stride + channel,
+                     channels);
         }
     }
 }
