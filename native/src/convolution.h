@@ -37,8 +37,8 @@ struct Chunk {
 
 // One row of weights, for one input value of each place.
 template <int Pixels, int Vectors>
-static SACCADE_INLINE void accumulate(const float *weights, const float *const (&pointers)[Pixels], int64_t k,
-                                      Vector (&sums)[Pixels][Vectors]) {
+static SACCADE_INLINE void add_products(const float *weights, const float *const (&pointers)[Pixels], int64_t k,
+                                        Vector (&sums)[Pixels][Vectors]) {
     constexpr int width = Vectors * kLanes;
     Vector row[Vectors];
 #pragma GCC unroll 4
@@ -137,7 +137,7 @@ static void tile(const ConvolutionArguments &arguments, const Panel &panel, cons
         }
         const int64_t length = chunk.last - chunk.first;
         for (int64_t k = 0; k < length; ++k) {
-            accumulate<Pixels, Vectors>(weights, pointers, k, sums);
+            add_products<Pixels, Vectors>(weights, pointers, k, sums);
             weights += width;
         }
     }

@@ -24,32 +24,4 @@ void propagate_windows(Session &session, const Operator &op, const ConvolutionSh
     }
 }
 
-std::vector<int64_t> tap_offsets(const View &input, const ConvolutionShape &shape) {
-    std::vector<int64_t> offsets;
-    for (int y = 0; y < shape.kernel_height; ++y) {
-        for (int x = 0; x < shape.kernel_width; ++x) {
-            offsets.push_back(y * shape.dilation_y * input.row_stride + x * shape.dilation_x * input.pixel_stride);
-        }
-    }
-    return offsets;
-}
-
-// Weights are packed once for the strides that every session of the program shares.
-View layout_of(const Program &program, int tensor) {
-    const TensorPlan &plan = program.tensors[static_cast<size_t>(tensor)];
-    if (plan.parent >= 0) {
-        View view = layout_of(program, plan.parent);
-        view.c = plan.c;
-        return view;
-    }
-    View view{};
-    view.pixel_stride = plan.c;
-    view.row_stride = row_stride(plan);
-    view.n = plan.n;
-    view.h = plan.h;
-    view.w = plan.w;
-    view.c = plan.c;
-    return view;
-}
-
 } // namespace saccade

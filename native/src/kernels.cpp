@@ -1,6 +1,7 @@
 // The kernels of one instruction set. The build compiles this file once for each, with SACCADE_ISA naming it.
 #include "comparison.h"
 #include "convolution.h"
+#include "deltas.h"
 #include "depthwise.h"
 #include "elementwise.h"
 #include "normalization.h"
@@ -21,6 +22,7 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::kMaxVectors,
         SACCADE_ISA::kBlockPixels,
         SACCADE_ISA::kWinogradPays ? SACCADE_ISA::kWinogradTiles : 0,
+        SACCADE_ISA::kDeltaVectors,
         SACCADE_ISA::convolution,
         SACCADE_ISA::winograd,
         SACCADE_ISA::depthwise,
@@ -34,6 +36,9 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::softmax,
         SACCADE_ISA::layer_normalization,
         SACCADE_ISA::compare,
+        SACCADE_ISA::transmit,
+        SACCADE_ISA::place_difference,
+        SACCADE_ISA::accumulate,
     };
     return &table;
 }

@@ -99,7 +99,7 @@ static void winograd_tile(const float *weights, const float *const *inputs, int6
         pointers[pixel] = inputs[pixel];
     }
     for (int64_t channel = 0; channel < channels; ++channel) {
-        accumulate<Pixels, Vectors>(weights, pointers, channel, sums);
+        add_products<Pixels, Vectors>(weights, pointers, channel, sums);
         weights += width;
     }
 #pragma GCC unroll 16
