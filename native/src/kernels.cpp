@@ -1,4 +1,5 @@
 // The kernels of one instruction set. The build compiles this file once for each, with SACCADE_ISA naming it.
+#include "arithmetic_peak.h"
 #include "comparison.h"
 #include "convolution.h"
 #include "deltas.h"
@@ -36,6 +37,7 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::softmax,
         SACCADE_ISA::layer_normalization,
         SACCADE_ISA::compare,
+        SACCADE_ISA::multiply_adds,
         SACCADE_ISA::transmit,
         SACCADE_ISA::place_difference,
         SACCADE_ISA::accumulate,

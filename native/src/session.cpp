@@ -184,12 +184,12 @@ size_t Session::bytes() const {
 }
 
 float *Session::held_floats(int tensor) {
-    std::vector<float> &held = references_[tensor].floats;
+    auto &held = references_[tensor].floats;
     return held.empty() ? nullptr : held.data();
 }
 
 uint8_t *Session::held_bytes(int tensor) {
-    std::vector<uint8_t> &held = references_[tensor].bytes;
+    auto &held = references_[tensor].bytes;
     return held.empty() ? nullptr : held.data();
 }
 
@@ -250,6 +250,9 @@ bool compare_channel(const KernelTable &, const uint8_t *frame, const uint8_t *r
         if (std::memcmp(frame + first, reference + first, static_cast<size_t>(size)) == 0) {
             continue;
         }
+        if (changed == nullptr) {
+            return true;
+        }
         any = true;
         for (int64_t place = first; place < first + size; ++place) {
             changed[place] |= frame[place] != reference[place];
@@ -260,10 +263,10 @@ bool compare_channel(const KernelTable &, const uint8_t *frame, const uint8_t *r
 
 template <typename Element> struct ReferenceOf;
 template <> struct ReferenceOf<float> {
-    template <typename R> static std::vector<float> &get(R &reference) { return reference.floats; }
+    template <typename R> static auto &get(R &reference) { return reference.floats; }
 };
 template <> struct ReferenceOf<uint8_t> {
-    template <typename R> static std::vector<uint8_t> &get(R &reference) { return reference.bytes; }
+    template <typename R> static auto &get(R &reference) { return reference.bytes; }
 };
 
 } // namespace
@@ -272,7 +275,7 @@ template <typename Element> bool Session::load(int tensor, const Element *frame,
     const View &view = views_[static_cast<size_t>(tensor)];
     const int64_t plane = int64_t{view.h} * view.w;
     Reference &reference = references_[tensor];
-    std::vector<Element> &held = ReferenceOf<Element>::get(reference);
+    auto &held = ReferenceOf<Element>::get(reference);
     held.resize(static_cast<size_t>(view.n * view.c * plane));
     ChangeMap &map = own_map(tensor);
     if (!reference.taken) {
@@ -281,15 +284,18 @@ template <typename Element> bool Session::load(int tensor, const Element *frame,
     } else if (mask != nullptr) {
         map.set(mask);
     } else {
-        uint8_t *bytes = map.edit();
-        bool any = false;
+        uint8_t *bytes = nullptr; // most frames that change nothing need no map
         for (int image = 0; image < view.n; ++image) {
             for (int channel = 0; channel < view.c; ++channel) {
                 const int64_t base = (int64_t{image} * view.c + channel) * plane;
-                any |= compare_channel(kernels(), frame + base, held.data() + base, plane, bytes + image * plane);
+                if (bytes == nullptr && !compare_channel(kernels(), frame + base, held.data() + base, plane, nullptr)) {
+                    continue;
+                }
+                bytes = bytes == nullptr ? map.edit() : bytes;
+                compare_channel(kernels(), frame + base, held.data() + base, plane, bytes + image * plane);
             }
         }
-        any ? map.count() : map.set_none();
+        bytes == nullptr ? map.set_none() : map.count();
     }
     for (const Run &run : map.runs()) {
         take_run(view, frame, held.data(), run);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "saccade/change_map.h"
+#include "saccade/huge_pages.h"
 #include "saccade/thread_pool.h"
 #include "saccade/types.h"
 
@@ -156,8 +157,8 @@ class Session {
     std::map<const Operator *, std::unique_ptr<OperatorMemory>> kept_;
     std::vector<std::unique_ptr<Memory>> scratch_;
     struct Reference {
-        std::vector<float> floats;
-        std::vector<uint8_t> bytes;
+        std::vector<float, HugePages<float>> floats;
+        std::vector<uint8_t, HugePages<uint8_t>> bytes;
         bool taken = false;
     };
     std::map<int, Reference> references_;

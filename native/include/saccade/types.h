@@ -175,8 +175,10 @@ struct KernelTable {
     void (*layer_normalization)(const LayerNormalizationArguments &, const float *input, float *output,
                                 int32_t channels);
     // Marks in `changed` (one byte a place, others kept) where a bit of `frame` and `reference` differs; returns
-    // whether any does.
+    // whether any does, and at once where `changed` is null.
     bool (*compare)(const float *frame, const float *reference, int64_t count, uint8_t *changed);
+    // Runs independent multiply-adds from registers alone and returns how many; `sink` is one float.
+    int64_t (*multiply_adds)(int64_t rounds, float *sink);
     // The channels of a place that differ from `copy` by more than their threshold, or by NaN: written to `changes` and
     // `changed`, which hold whole vectors, and taken over by `copy`. Returns how many; clears `finite` where a change
     // is not a finite number.
