@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torchvision
-from networks import BLOCKS, PARAMETERS
+from gated_networks import BLOCKS, PARAMETERS
 from torch import nn
 
 import saccade.gates

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 import torchvision
-from networks import BLOCKS
+from gated_networks import BLOCKS
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
