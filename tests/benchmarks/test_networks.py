@@ -10,9 +10,9 @@ import pytest
 import torch
 from networks import cifar_resnet20
 from resized_fastestdet import resized
-from saccade.cli.weights import load_weights
 
 import saccade
+from saccade.models.weights import load_weights
 
 
 @pytest.fixture
