@@ -69,8 +69,8 @@ def spatial_attention(
         threads=threads,
         seed=seed,
     )
-    prepare_folder(out)
     digits = load_digits(data, download=download)
+    prepare_folder(out)
     typer.echo(f"digits: {digits.source}")
     with _progress() as track:
         findings = run(digits, settings, out, _command(settings, base, data is not None), track)

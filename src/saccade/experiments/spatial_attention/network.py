@@ -84,6 +84,7 @@ def trained_network(
     draft = cache.with_name(f".{cache.name}.{os.getpid()}.partial")
     try:
         save_file(model.state_dict(), draft, metadata=described)
+        draft.chmod(0o644)  # safetensors makes it private
         os.replace(draft, cache)
     except OSError as error:
         raise SinkError(f"cannot write the weights to {str(cache)!r}: {error.strerror}") from error
