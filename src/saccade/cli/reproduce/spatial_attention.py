@@ -100,9 +100,12 @@ def _progress() -> Iterator[Callable[[str, int], Callable[[str], None]]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as progress:
 
         def track(stage: str, steps: int) -> Callable[[str], None]:
+            if not console.is_terminal:  # a bar is drawn once at the end there, which would be long to wait for
+                typer.echo(f"{stage} ...", err=True)
             task = progress.add_task(stage, total=steps)
             return lambda line: progress.advance(task)
 

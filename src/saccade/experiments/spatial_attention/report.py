@@ -32,7 +32,7 @@ class Findings:
         points: of Figure 6.
         watched: networks on the high-resolution scene.
         environment: where it ran.
-        minutes: how long.
+        seconds: how long each stage took.
     """
 
     settings: Settings
@@ -43,7 +43,7 @@ class Findings:
     points: list[Point]
     watched: list[Watched]
     environment: Environment
-    minutes: float
+    seconds: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON."""
@@ -60,7 +60,7 @@ class Findings:
             "directions": {name: _plain(qualities) for name, qualities in of_directions.items()},
             "figure_6": [point.to_dict() for point in self.points],
             "high_resolution": [watched.to_dict() for watched in self.watched],
-            "minutes": self.minutes,
+            "seconds_of_each_stage": self.seconds,
             "environment": self.environment.to_dict(),
         }
 
@@ -87,7 +87,8 @@ def _head(found: Findings) -> Iterator[str]:
     environment = found.environment
     yield "# Change-driven convolution (Borji 2024, arXiv 2407.01782)"
     yield ""
-    yield f"`{environment.command}`{', the short run' if found.settings.fast else ''}: {found.minutes:.1f} minutes."
+    stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in found.seconds.items())
+    yield f"`{environment.command}`: {sum(found.seconds.values()) / 60:.1f} minutes ({stages})."
     yield (
         f"{environment.machine}, {environment.cores} cores, {environment.operating_system}; "
         f"{', '.join(f'{name} {version}' for name, version in environment.versions.items())}; {environment.date}."
