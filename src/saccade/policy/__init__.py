@@ -5,5 +5,21 @@ from saccade.policy.gate import Gate
 from saccade.policy.hold import Hold
 from saccade.policy.policy import Exact, History, Policy, Verdict, policies, resolve_policy
 from saccade.policy.tolerance import Tolerance
+from saccade.policy.tolerant import Balanced, CBInfer, DeltaCNN, Near
 
-__all__ = ["Borji", "Exact", "Gate", "History", "Hold", "Policy", "Tolerance", "Verdict", "policies", "resolve_policy"]
+__all__ = [
+    "Balanced",
+    "Borji",
+    "CBInfer",
+    "DeltaCNN",
+    "Exact",
+    "Gate",
+    "History",
+    "Hold",
+    "Near",
+    "Policy",
+    "Tolerance",
+    "Verdict",
+    "policies",
+    "resolve_policy",
+]
