@@ -21,10 +21,12 @@ class Part:
     Attributes:
         label: as the paper calls it, such as "Table 1"; "beyond" for what the paper leaves open.
         shows: what it shows, in one line.
+        cost: expected time of this part, where it is known apart from the others.
     """
 
     label: str
     shows: str
+    cost: str = ""
 
 
 @dataclass(frozen=True)
