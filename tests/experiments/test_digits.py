@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 import sys
 from pathlib import Path
@@ -142,3 +143,12 @@ def test_training_digits_without_test_digits_are_an_error(tmp_path):
     _write(tmp_path, "train", 20)
     with pytest.raises(DataError, match="not its test digits"):
         load_digits(tmp_path)
+
+
+@pytest.mark.skipif("SACCADE_DATA" not in os.environ, reason="SACCADE_DATA does not name the folder with MNIST")
+def test_the_real_test_digits_are_read():
+    found = load_digits(Path(os.environ["SACCADE_DATA"]) / "data" / "mnist")
+    assert (len(found.train_images), len(found.test_images)) == (8000, 2000)
+    counts = torch.bincount(torch.cat([found.train_labels, found.test_labels]))
+    assert counts.tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert found.train_images[0].mean() < -0.5, "a white digit on black"
