@@ -57,8 +57,9 @@ def test_published_rule_decides_ties_of_grey_levels_as_sums_of_float32_do():
     # Grey levels in units of 2/255 add up to a whole threshold in many a window, up to rounding.
     generator = torch.Generator().manual_seed(0)
     ties = 0
-    for _ in range(40):
-        values = torch.randint(0, 256, (2, 10, 10), generator=generator) * (torch.rand(10, 10) < 0.25) / 127.5 - 1
+    for _ in range(400):
+        ink = torch.rand(10, 10, generator=generator) < 0.25
+        values = torch.randint(0, 256, (2, 10, 10), generator=generator) * ink / 127.5 - 1
         rule = Borji.as_published(2.0)
         change_map = rule.magnitude(values[None, :1], values[None, 1:])
         given = rule.fires(change_map, (3, 3), (1, 1), (1, 1, 1, 1), of_input=True)[0]

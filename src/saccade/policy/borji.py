@@ -198,12 +198,13 @@ class Borji(Policy):
         fired = norms > self.threshold
         if self.reference == "consumed":
             return fired | norms.isnan()  # NaN is never greater, and what cannot be compared has changed
-        bordered = F.pad(change_map, borders)
+        # Slices end where the map ends, as the published program's do.
+        source = F.pad(change_map, borders) if self.padded_map else change_map
         ties = ((norms - self.threshold).abs() < _ROUNDING) & (norms > 0)
         for image, row, column in ties.nonzero().tolist():
             top, left = row * stride[0], column * stride[1]
             tall, wide = (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
-            window = bordered[image, top : top + tall : dilation[0], left : left + wide : dilation[1]]
+            window = source[image, top : top + tall : dilation[0], left : left + wide : dilation[1]]
             total = float(window.sum())
             fired[image, row, column] = (total**0.5 if self.norm == "l2" else total) > self.threshold
         return fired
