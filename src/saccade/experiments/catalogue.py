@@ -13,6 +13,9 @@ from saccade.graph.registry import Registry
 CHANGE_DRIVEN_PAPER = "Borji 2024, arXiv 2407.01782"
 """Addressing a fundamental limitation in deep vision models: lack of spatial attention."""
 
+DAS_PAPER = "Salajegheh et al. 2023, arXiv 2311.12091"
+"""DAS: A Deformable Attention to Capture Salient Information in CNNs."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -68,5 +71,22 @@ experiments.register("spatial-attention")(
         ),
         cost="26 min on one core, with --fast 2.5 on two",
         needs="MNIST (the ten thousand test digits are enough); without it scikit-learn's digits",
+    )
+)
+
+experiments.register("das-sizes")(
+    Experiment(
+        paper=DAS_PAPER,
+        parts=(
+            Part(
+                "Table 1", "parameters and FLOPs of four networks with fifteen gates, printed, as printed, and in truth"
+            ),
+            Part("Table 2", "parameters of Faster R-CNN on gated backbones"),
+            Part("Table 4", "parameters and FLOPs of the variants of DAS"),
+            Part("Figure 3", "the axis: FLOPs against alpha"),
+            Part("beyond", "cheaper kernels, and the sizes of gates at other places (Section 4.3)"),
+        ),
+        cost="1 min on one core",
+        needs="nothing",
     )
 )
