@@ -419,10 +419,9 @@ class Session:
             tensor = graph.tensors[leaf.tensor]
             if number is not None and tensor.dtype == torch.float32 and leaf.tensor not in self._values:
                 layout = leaf.layout
-                in_order = layout is None or not layout.reorders
-                fresh = torch.empty(layout.shape if layout is not None and in_order else tensor.shape)
+                fresh = torch.empty(tensor.shape if layout is None or layout.reorders else layout.shape)
                 self._native.read(number, fresh.data_ptr())
-                leaves.append(fresh if layout is None or in_order else layout.apply(fresh))
+                leaves.append(layout.apply(fresh) if layout is not None and layout.reorders else fresh)
             else:
                 leaves.append(fetch(leaf, {leaf.tensor: self._value(leaf.tensor)}).clone())
         return leaves[0] if self._has_one_output else torch.utils._pytree.tree_unflatten(leaves, graph.output_tree)
