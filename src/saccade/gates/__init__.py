@@ -35,6 +35,16 @@ from saccade.gates.gala import GALA
 from saccade.gates.gate import Gate
 from saccade.gates.gcnet import GCNet
 from saccade.gates.gsop import GSoP
+from saccade.gates.insertion import (
+    backbone_state_dict,
+    convert_keeping_gates,
+    convert_sync_batchnorm,
+    fold,
+    gates_of,
+    insert,
+    load_backbone,
+    remove,
+)
 from saccade.gates.placement import Placement
 from saccade.gates.scores import collect_scores
 from saccade.gates.se import SE
@@ -61,11 +71,19 @@ __all__ = [
     "Sampling",
     "Triplet",
     "ablations",
+    "backbone_state_dict",
     "collect_scores",
+    "convert_keeping_gates",
+    "convert_sync_batchnorm",
     "create",
     "das_ablations",
+    "fold",
     "gate_class",
     "gates",
+    "gates_of",
+    "insert",
     "list_gates",
+    "load_backbone",
+    "remove",
     "use_form",
 ]
