@@ -68,11 +68,8 @@ class DetectorStream(Stream):
         with torch.no_grad():
             return self._dense_shell(_as_list(images), *arguments, **keywords)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> DetectorStream:
-        """Returns a stream that goes on from the same frame."""
-        twin = DetectorStream(self.parts, self.policy, self.threads)
-        self._copy_state(twin, memo)
-        return twin
+    def _fresh(self, policy: Policy) -> DetectorStream:
+        return DetectorStream(self.parts, policy, self.threads)
 
 
 def _as_list(images: Any) -> list[torch.Tensor]:

@@ -3,6 +3,7 @@ from typing import Any
 compiler: str
 
 def instruction_sets() -> list[str]: ...
+def multiply_adds(instruction_set: str, rounds: int) -> int: ...
 
 class Session:
     bytes: int

@@ -16,6 +16,7 @@ from saccade.policy import Verdict
 from saccade.runtime.activity import activity_maps
 from saccade.runtime.pacing import Pacing
 from saccade.runtime.report import FallbackCounter, Report, make_report
+from saccade.runtime.sensitivity import sensitivities as measure_sensitivities
 
 if TYPE_CHECKING:
     from saccade.runtime.program import Program
@@ -164,6 +165,12 @@ class Session:
         for operator in self.program.graph.fallbacks():
             maps[operator.name] = self._map(operator.outputs[0])
         return maps
+
+    def sensitivities(self) -> dict[str, torch.Tensor]:
+        """Returns how much the outputs depend on what layers tell each other, at the frame taken last."""
+        frames = [self._reference(name) for name in self._input_names]
+        taken = [frame.clone() for frame in frames if frame is not None]
+        return measure_sensitivities(self.program.graph, taken) if len(taken) == len(frames) else {}
 
     def run_with_activity(self, frame: torch.Tensor, share: float, seed: int = 0) -> None:
         """Runs one frame with the same share of places active in every operator, for benchmarks.

@@ -71,6 +71,7 @@ class Stream:
         self.policy = resolve_policy(policy)
         self.threads = thread_count(threads)
         self._auditor = None if audit is None else Auditor(audit)
+        self._graphs: dict[Signature, Graph] = {}
         self._programs: dict[Signature, Program] = {}
         self._signature: Signature | None = None
         self._session: Session | None = None
@@ -156,16 +157,18 @@ class Stream:
         if signature not in self._programs:
             _check_frames(self.model, arguments, keywords)
             try:
-                graph = _capture(self.model, arguments, keywords)
-                program = Program(graph, self.policy, self.threads)
+                if signature not in self._graphs:
+                    self._graphs[signature] = _capture(self.model, arguments, keywords)
+                program = Program(self._graphs[signature], self.policy, self.threads)
             except CaptureError as cause:
                 misfit = self._misfit(arguments, keywords)
                 if misfit is None:
                     raise
                 raise FrameError(misfit) from cause
             self._programs[signature] = program
-            if len(self._programs) > PROGRAMS_KEPT:
-                del self._programs[next(iter(self._programs))]
+            for kept in (self._programs, self._graphs):
+                if len(kept) > PROGRAMS_KEPT:
+                    del kept[next(iter(kept))]
         return self._programs[signature]
 
     def _misfit(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str | None:
@@ -186,17 +189,32 @@ class Stream:
             f"expected (N, {first.in_channels}, H, W), convert the frame's colours or move its channels first"
         )
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
-        """Returns a stream that goes on from the same frame; the model and the programs are shared."""
-        twin = Stream(self.model, self.policy, self.threads)
-        self._copy_state(twin, memo)
+    def sensitivities(self) -> dict[str, torch.Tensor]:
+        """Returns how much the outputs depend on what layers tell each other, at the frame taken last.
+
+        Returns:
+            By tensor, (C,), 0 or more; empty before the first frame and where layers tell each other everything.
+        """
+        return {} if self._session is None else self._session.sensitivities()
+
+    def with_policy(self, policy: str | Policy) -> Stream:
+        """Returns a fresh stream of the same model under another policy; what was captured is shared."""
+        twin = self._fresh(resolve_policy(policy))
+        twin._graphs = self._graphs
         return twin
 
-    def _copy_state(self, twin: Stream, memo: dict[int, Any]) -> None:
+    def _fresh(self, policy: Policy) -> Stream:
+        return Stream(self.model, policy, self.threads)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
+        """Returns a stream that goes on from the same frame; the model and the programs are shared."""
+        twin = self._fresh(self.policy)
+        twin._graphs = dict(self._graphs)
         twin._programs = dict(self._programs)
         twin._signature = self._signature
         twin._session = copy.deepcopy(self._session, memo)
         twin._auditor = copy.deepcopy(self._auditor, memo)
+        return twin
 
 
 def _signature(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Signature:
