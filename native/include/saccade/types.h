@@ -105,6 +105,9 @@ struct LayerNormalizationArguments {
     float epsilon;
 };
 
+// Side in places of the cells in which frames are compared: a block of a codec.
+constexpr int kCellSide = 8;
+
 // The kernels of one instruction set.
 struct KernelTable {
     const char *name;
@@ -141,6 +144,12 @@ struct KernelTable {
     // Marks in `changed` (one byte a place, others kept) where a bit of `frame` and `reference` differs; returns
     // whether any does.
     bool (*compare)(const float *frame, const float *reference, int64_t count, uint8_t *changed);
+    // One channel's differences and their squares in one row of cells: `rows` rows (at most a cell's height) of
+    // `width` places; one sum a cell.
+    void (*cell_sums_of_floats)(const float *frame, const float *reference, int64_t width, int32_t rows,
+                                float *differences, float *squares);
+    void (*cell_sums_of_bytes)(const uint8_t *frame, const uint8_t *reference, int64_t width, int32_t rows,
+                               float *differences, float *squares);
 };
 
 const KernelTable *kernel_table_baseline();
