@@ -3,6 +3,18 @@
 from saccade.policy.gate import Gate
 from saccade.policy.hold import Hold
 from saccade.policy.policy import Exact, History, Policy, Verdict, policies, resolve_policy
+from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
 
-__all__ = ["Exact", "Gate", "History", "Hold", "Policy", "Tolerance", "Verdict", "policies", "resolve_policy"]
+__all__ = [
+    "Exact",
+    "Gate",
+    "History",
+    "Hold",
+    "Policy",
+    "SceneChange",
+    "Tolerance",
+    "Verdict",
+    "policies",
+    "resolve_policy",
+]
