@@ -2,6 +2,7 @@
 
 from saccade.policy.gate import Gate
 from saccade.policy.hold import Hold
+from saccade.policy.ignore import Ignore
 from saccade.policy.policy import Exact, History, Policy, Verdict, policies, resolve_policy
 from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
@@ -11,6 +12,7 @@ __all__ = [
     "Gate",
     "History",
     "Hold",
+    "Ignore",
     "Policy",
     "SceneChange",
     "Tolerance",

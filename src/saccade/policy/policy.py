@@ -66,6 +66,20 @@ class Policy:
     A policy keeps no state: whatever it has to know of earlier frames is handed to it.
     """
 
+    def seen(self, frame: torch.Tensor, reference: torch.Tensor | None) -> torch.Tensor:
+        """Returns what the stream takes for its new frame; everything else, a dense pass too, is asked of that.
+
+        Args:
+            frame: an input's new frame, (N, C, H, W) for pictures; not to be changed.
+            reference: of the same shape, for each place the value last taken over, not to be changed; None for a
+                stream's first frame.
+
+        Returns:
+            A contiguous tensor of the frame's shape and type.
+        """
+        del reference
+        return frame
+
     def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
         """Decides what is done with a frame, before anything is computed. Not asked about a stream's first frame.
 
