@@ -78,7 +78,7 @@ class Landmarks:
         return cls((height, width), rows, columns, green[rows, columns], edges, _spectrum(_reduced(green)))
 
 
-def estimate_motion(frame: torch.Tensor, landmarks: Landmarks) -> Motion:
+def estimate_motion(frame: torch.Tensor, landmarks: Landmarks, expected: tuple[int, int] | None = None) -> Motion:
     """Estimates a translation in whole pixels: phase correlation of reduced pictures, refined at the landmarks.
 
     Translations of up to about a third of the frame are found. A rotation, a zoom, or an object that fills the picture
@@ -87,11 +87,12 @@ def estimate_motion(frame: torch.Tensor, landmarks: Landmarks) -> Motion:
     Args:
         frame: (N, C, H, W), of the size of the picture that the landmarks are of.
         landmarks: of the remembered picture.
+        expected: (y, x) that is likely, as a steady motion makes it; looked at besides what the correlation finds.
 
     Source: C. D. Kuglin and D. C. Hines, The phase correlation image alignment method, 1975.
     """
     green = _green(frame)
-    starts = {(0, 0), *_peaks(_reduced(green), landmarks)}
+    starts = {(0, 0), *_peaks(_reduced(green), landmarks), *([expected] if expected else [])}
     around = range(-_REACH, _REACH + 1)
     shifts = torch.tensor(sorted({(y + down, x + right) for y, x in starts for down in around for right in around}))
     every = max(1, len(landmarks.rows) // _SCOUTS)
