@@ -11,6 +11,7 @@
 
 #include "saccade/cell_comparison.h"
 #include "saccade/operators.h"
+#include "transmission.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -45,6 +46,32 @@ saccade::BinaryFunction binary(const std::string &name) {
         ++index;
     }
     throw std::invalid_argument("unknown binary function '" + name + "'");
+}
+
+saccade::Sending sending(const std::string &name) {
+    static const char *const names[] = {"elements", "places_by_largest", "places_by_mean_square"};
+    int32_t index = 0;
+    for (const char *known : names) {
+        if (name == known) {
+            return static_cast<saccade::Sending>(index);
+        }
+        ++index;
+    }
+    throw std::invalid_argument("unknown way of sending '" + name + "'");
+}
+
+saccade::ConvolutionShape convolution_shape(const Floats &weight, const std::vector<int> &stride,
+                                            const std::vector<int> &padding, const std::vector<int> &dilation,
+                                            int groups) {
+    return {static_cast<int>(weight.shape(2)),
+            static_cast<int>(weight.shape(3)),
+            stride.at(0),
+            stride.at(1),
+            padding.at(0),
+            padding.at(1),
+            dilation.at(0),
+            dilation.at(1),
+            groups};
 }
 
 // One program under construction or in use.
@@ -115,15 +142,7 @@ NB_MODULE(native, module) {
             [](ProgramHandle &self, const std::string &name, int input, int output, int residual, const Floats &weight,
                const std::optional<Floats> &bias, std::vector<int> stride, std::vector<int> padding,
                std::vector<int> dilation, int groups, const std::string &function, float a, float b, bool transposed) {
-                const saccade::ConvolutionShape shape = {static_cast<int>(weight.shape(2)),
-                                                         static_cast<int>(weight.shape(3)),
-                                                         stride.at(0),
-                                                         stride.at(1),
-                                                         padding.at(0),
-                                                         padding.at(1),
-                                                         dilation.at(0),
-                                                         dilation.at(1),
-                                                         groups};
+                const saccade::ConvolutionShape shape = convolution_shape(weight, stride, padding, dilation, groups);
                 const auto activate = activation(function, a, b);
                 if (transposed) {
                     return self.add(saccade::make_transposed_convolution(
@@ -137,6 +156,25 @@ NB_MODULE(native, module) {
             },
             "name"_a, "input"_a, "output"_a, "residual"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a,
             "dilation"_a, "groups"_a, "function"_a, "a"_a, "b"_a, "transposed"_a)
+        .def(
+            "add_transmission",
+            [](ProgramHandle &self, const std::string &name, int input, int output, const std::string &way) {
+                return self.add(saccade::make_transmission(*self.program, name, input, output, sending(way)));
+            },
+            "name"_a, "input"_a, "output"_a, "sending"_a)
+        .def(
+            "add_element_convolution",
+            [](ProgramHandle &self, const std::string &name, int input, int output, int residual, int transmission,
+               const Floats &weight, const std::optional<Floats> &bias, std::vector<int> stride,
+               std::vector<int> padding, std::vector<int> dilation, int groups, const std::string &function, float a,
+               float b, double delta_cost) {
+                return self.add(saccade::make_element_convolution(
+                    *self.program, name, input, output, residual, transmission, weight.data(), pointer(bias),
+                    convolution_shape(weight, stride, padding, dilation, groups), activation(function, a, b),
+                    delta_cost));
+            },
+            "name"_a, "input"_a, "output"_a, "residual"_a, "transmission"_a, "weight"_a, "bias"_a.none(), "stride"_a,
+            "padding"_a, "dilation"_a, "groups"_a, "function"_a, "a"_a, "b"_a, "delta_cost"_a)
         .def(
             "add_flat_linear",
             [](ProgramHandle &self, const std::string &name, int input, int output, const Floats &weight,
@@ -251,6 +289,21 @@ NB_MODULE(native, module) {
                 return nb::none();
             },
             "tensor"_a)
+        .def(
+            "set_thresholds",
+            [](saccade::Session &self, int op, const Floats &thresholds) {
+                const saccade::Operator &transmission = *self.program().operators.at(static_cast<size_t>(op));
+                self.memory<saccade::TransmissionMemory>(transmission)
+                    .set_thresholds(thresholds.data(), thresholds.size());
+            },
+            "operator"_a, "thresholds"_a)
+        .def(
+            "sent",
+            [](const saccade::Session &self, int op) {
+                const saccade::Operator &transmission = *self.program().operators.at(static_cast<size_t>(op));
+                return self.memory<saccade::TransmissionMemory>(transmission).sent;
+            },
+            "operator"_a)
         .def("forget", &saccade::Session::forget)
         .def("settle", &saccade::Session::settle)
         .def("reset", &saccade::Session::reset)

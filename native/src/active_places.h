@@ -24,15 +24,22 @@ template <typename Visit> void for_each_run(const ChangeMap &map, int64_t first,
     }
 }
 
-// Shares the active places among the threads; `cost` is the rough number of operations a place takes.
-template <typename Visit> void parallel_runs(Session &session, const ChangeMap &map, int64_t cost, const Visit &visit) {
+// Calls visit(first, last) for ranges of the active places, shared among the threads; `cost` is the rough number of
+// operations a place takes.
+template <typename Visit>
+void parallel_ranges(Session &session, const ChangeMap &map, int64_t cost, const Visit &visit) {
     constexpr int64_t kSmallest = 64 * 1024; // operations worth waking a thread for
     const int64_t total = map.active();
     const int64_t threads = session.pool().threads();
     const int64_t tasks =
         threads == 1 ? 1 : std::clamp<int64_t>(total * std::max<int64_t>(cost, 1) / kSmallest, 1, 4 * threads);
-    session.pool().parallel_for(
-        tasks, [&](int64_t task, int) { for_each_run(map, total * task / tasks, total * (task + 1) / tasks, visit); });
+    session.pool().parallel_for(tasks,
+                                [&](int64_t task, int) { visit(total * task / tasks, total * (task + 1) / tasks); });
+}
+
+// The same, by runs of places.
+template <typename Visit> void parallel_runs(Session &session, const ChangeMap &map, int64_t cost, const Visit &visit) {
+    parallel_ranges(session, map, cost, [&](int64_t first, int64_t last) { for_each_run(map, first, last, visit); });
 }
 
 // Constants for a kernel, copied and padded with zeros to whole vectors.

@@ -27,34 +27,6 @@ void propagate_windows(Session &session, const Operator &op, const ConvolutionSh
     }
 }
 
-std::vector<int64_t> tap_offsets(const View &input, const ConvolutionShape &shape) {
-    std::vector<int64_t> offsets;
-    for (int y = 0; y < shape.kernel_height; ++y) {
-        for (int x = 0; x < shape.kernel_width; ++x) {
-            offsets.push_back(y * shape.dilation_y * input.row_stride + x * shape.dilation_x * input.pixel_stride);
-        }
-    }
-    return offsets;
-}
-
-// Weights are packed once for the strides that every session of the program shares.
-View layout_of(const Program &program, int tensor) {
-    const TensorPlan &plan = program.tensors[static_cast<size_t>(tensor)];
-    if (plan.parent >= 0) {
-        View view = layout_of(program, plan.parent);
-        view.c = plan.c;
-        return view;
-    }
-    View view{};
-    view.pixel_stride = plan.c;
-    view.row_stride = row_stride(plan);
-    view.n = plan.n;
-    view.h = plan.h;
-    view.w = plan.w;
-    view.c = plan.c;
-    return view;
-}
-
 class Convolution final : public Operator {
   public:
     Convolution(const Program &program, std::string name, int input, int output, int residual, const float *weight,
@@ -104,21 +76,10 @@ class Depthwise final : public Operator {
   public:
     Depthwise(const Program &program, std::string name, int input, int output, int residual, const float *weight,
               const float *bias, const ConvolutionShape &shape, Activation activation)
-        : Operator(std::move(name), with_residual(input, residual), output), shape_(shape) {
-        const KernelTable &kernels = *program.kernels;
+        : Operator(std::move(name), with_residual(input, residual), output), shape_(shape),
+          packed_(*program.kernels, weight, bias, program.tensors[static_cast<size_t>(output)].c, shape, activation) {
         const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
         const int taps = shape.kernel_height * shape.kernel_width;
-        const int64_t width = (target.c + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
-        weights_.assign(static_cast<size_t>(width * taps), 0.0f);
-        for (int channel = 0; channel < target.c; ++channel) {
-            for (int tap = 0; tap < taps; ++tap) {
-                weights_[static_cast<size_t>(tap * width + channel)] = weight[channel * taps + tap];
-            }
-        }
-        bias_ = padded(kernels, bias, target.c);
-        arguments_ = {weights_.data(),     bias_.data(),       width,
-                      shape.kernel_height, shape.kernel_width, shape.stride_x,
-                      shape.dilation_y,    shape.dilation_x,   activation};
         macs = int64_t{target.n} * target.h * target.w * target.c * taps;
     }
 
@@ -132,7 +93,7 @@ class Depthwise final : public Operator {
         const KernelTable &kernels = session.kernels();
         const int64_t cost = int64_t{target.c} * shape_.kernel_height * shape_.kernel_width;
         parallel_runs(session, session.map(output), cost, [&](const Run &run) {
-            kernels.depthwise(arguments_,
+            kernels.depthwise(packed_.arguments(),
                               input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
                                        int64_t{run.first_x} * shape_.stride_x - shape_.pad_left),
                               input.pixel_stride, input.row_stride, target.at(run.image, run.y, run.first_x),
@@ -143,8 +104,7 @@ class Depthwise final : public Operator {
 
   private:
     ConvolutionShape shape_;
-    std::vector<float> weights_, bias_;
-    DepthwiseArguments arguments_{};
+    PackedDepthwise packed_;
 };
 
 // The output places of one remainder (y mod stride, x mod stride) are a plain convolution with some of the taps.

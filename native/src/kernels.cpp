@@ -2,6 +2,7 @@
 #include "cell_sums.h"
 #include "comparison.h"
 #include "convolution.h"
+#include "deltas.h"
 #include "depthwise.h"
 #include "elementwise.h"
 #include "normalization.h"
@@ -16,24 +17,14 @@ namespace saccade {
 
 const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
     static const KernelTable table = {
-        SACCADE_NAME(SACCADE_ISA),
-        SACCADE_ISA::kLanes,
-        SACCADE_ISA::kMaxVectors,
-        SACCADE_ISA::kBlockPixels,
-        SACCADE_ISA::convolution,
-        SACCADE_ISA::depthwise,
-        SACCADE_ISA::elementwise,
-        SACCADE_ISA::max_pool,
-        SACCADE_ISA::average_pool,
-        SACCADE_ISA::window_sum,
-        SACCADE_ISA::vector_sum,
-        SACCADE_ISA::partial_linear,
-        SACCADE_ISA::bilinear,
-        SACCADE_ISA::softmax,
-        SACCADE_ISA::layer_normalization,
-        SACCADE_ISA::compare,
-        SACCADE_ISA::cell_sums_of_floats,
-        SACCADE_ISA::cell_sums_of_bytes,
+        SACCADE_NAME(SACCADE_ISA),        SACCADE_ISA::kLanes,        SACCADE_ISA::kMaxVectors,
+        SACCADE_ISA::kBlockPixels,        SACCADE_ISA::kDeltaVectors, SACCADE_ISA::convolution,
+        SACCADE_ISA::depthwise,           SACCADE_ISA::elementwise,   SACCADE_ISA::max_pool,
+        SACCADE_ISA::average_pool,        SACCADE_ISA::window_sum,    SACCADE_ISA::vector_sum,
+        SACCADE_ISA::partial_linear,      SACCADE_ISA::bilinear,      SACCADE_ISA::softmax,
+        SACCADE_ISA::layer_normalization, SACCADE_ISA::compare,       SACCADE_ISA::cell_sums_of_floats,
+        SACCADE_ISA::cell_sums_of_bytes,  SACCADE_ISA::transmit,      SACCADE_ISA::place_difference,
+        SACCADE_ISA::accumulate,
     };
     return &table;
 }

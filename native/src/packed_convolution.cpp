@@ -27,6 +27,33 @@ int joined_groups(int groups, int channels_each, int lanes) {
 
 } // namespace
 
+std::vector<int64_t> tap_offsets(const View &input, const ConvolutionShape &shape) {
+    std::vector<int64_t> offsets;
+    for (int y = 0; y < shape.kernel_height; ++y) {
+        for (int x = 0; x < shape.kernel_width; ++x) {
+            offsets.push_back(y * shape.dilation_y * input.row_stride + x * shape.dilation_x * input.pixel_stride);
+        }
+    }
+    return offsets;
+}
+
+View layout_of(const Program &program, int tensor) {
+    const TensorPlan &plan = program.tensors[static_cast<size_t>(tensor)];
+    if (plan.parent >= 0) {
+        View view = layout_of(program, plan.parent);
+        view.c = plan.c;
+        return view;
+    }
+    View view{};
+    view.pixel_stride = plan.c;
+    view.row_stride = row_stride(plan);
+    view.n = plan.n;
+    view.h = plan.h;
+    view.w = plan.w;
+    view.c = plan.c;
+    return view;
+}
+
 PackedConvolution::PackedConvolution(const KernelTable &kernels, const float *weight, const float *bias,
                                      int output_channels, int input_channels, int groups,
                                      const std::vector<int64_t> &tap_offsets, Activation activation) {
@@ -96,6 +123,22 @@ PackedConvolution::PackedConvolution(const KernelTable &kernels, const float *we
                   static_cast<int32_t>(segment_offsets_.size()),
                   merged * width_in,
                   activation};
+}
+
+PackedDepthwise::PackedDepthwise(const KernelTable &kernels, const float *weight, const float *bias, int channels,
+                                 const ConvolutionShape &shape, Activation activation)
+    : bias_(padded(kernels, bias, channels)) {
+    const int taps = shape.kernel_height * shape.kernel_width;
+    const int64_t width = (channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+    weights_.assign(static_cast<size_t>(width * taps), 0.0f);
+    for (int channel = 0; channel < channels; ++channel) {
+        for (int tap = 0; tap < taps; ++tap) {
+            weights_[static_cast<size_t>(tap * width + channel)] = weight[channel * taps + tap];
+        }
+    }
+    arguments_ = {weights_.data(),     bias_.data(),       width,
+                  shape.kernel_height, shape.kernel_width, shape.stride_x,
+                  shape.dilation_y,    shape.dilation_x,   activation};
 }
 
 } // namespace saccade

@@ -7,6 +7,11 @@
 
 namespace saccade {
 
+// A tensor's strides, which every session of the program shares: weights are packed once for them.
+View layout_of(const Program &program, int tensor);
+// Floats from a place's base pointer to each tap of its window.
+std::vector<int64_t> tap_offsets(const View &input, const ConvolutionShape &shape);
+
 template <typename Locate>
 void PackedConvolution::run(Session &session, int64_t count, bool has_residual, const Locate &locate) const {
     constexpr int64_t kMostPlaces = 256;

@@ -71,6 +71,11 @@ Session::Session(std::shared_ptr<const Program> program, int threads, bool poiso
     for (const ChangeMap &map : maps_) {
         current_.push_back(&map);
     }
+    for (const auto &op : program_->operators) {
+        if (std::unique_ptr<OperatorMemory> made = op->make_memory()) {
+            kept_[op.get()] = std::move(made);
+        }
+    }
     scratch_.resize(static_cast<size_t>(pool_->threads()));
     for (std::vector<float> &buffer : scratch_) {
         buffer.resize(static_cast<size_t>(kernels().block_pixels * kernels().max_vectors * kernels().lanes));
@@ -144,6 +149,9 @@ std::unique_ptr<Session> Session::clone() const {
         copy->current_[index] = &copy->maps_[shared];
     }
     copy->references_ = references_;
+    for (const auto &[op, memory] : kept_) {
+        copy->kept_[op] = memory->clone();
+    }
     copy->counters = counters;
     return copy;
 }
@@ -166,6 +174,9 @@ size_t Session::bytes() const {
     for (const ChangeMap &map : maps_) {
         total += static_cast<size_t>(map.places());
     }
+    for (const auto &[op, memory] : kept_) {
+        total += memory->bytes();
+    }
     return total;
 }
 
@@ -182,6 +193,9 @@ uint8_t *Session::held_bytes(int tensor) {
 void Session::forget() {
     for (auto &[tensor, reference] : references_) {
         reference.taken = false;
+    }
+    for (auto &[op, memory] : kept_) {
+        memory->forget();
     }
 }
 

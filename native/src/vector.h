@@ -107,6 +107,21 @@ struct Maximum {
 #endif
 };
 
+// One bit a lane of a comparison's result.
+static SACCADE_INLINE uint32_t bits_of(Mask mask) {
+#if defined(__AVX512F__)
+    return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask));
+#elif defined(__AVX2__)
+    return static_cast<uint32_t>(_mm256_movemask_ps(reinterpret_cast<__m256>(mask)));
+#else
+    uint32_t bits = 0;
+    for (int lane = 0; lane < kLanes; ++lane) {
+        bits |= (mask[lane] != 0 ? 1u : 0u) << lane;
+    }
+    return bits;
+#endif
+}
+
 // Stops the compiler from spilling a value that every step of an inner loop reads.
 static SACCADE_INLINE void keep_in_register(Vector &value) {
 #if defined(__x86_64__)

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from saccade.errors import PolicyError
-from saccade.policy import Exact, Gate, History, Ignore, Policy, Verdict
+from saccade.policy import Exact, Gate, History, Ignore, Keyframed, Policy, Verdict
 from saccade.policy.ignore import box_mask
 
 
-def test_every_method_of_a_policy_is_passed_on() -> None:
+@pytest.mark.parametrize("wrapper", [Ignore, Keyframed])
+def test_every_method_of_a_policy_is_passed_on(wrapper) -> None:
     own = {name for name in vars(Policy) if not name.startswith("_")} - {"parse"}
-    assert own <= vars(Ignore).keys()
+    assert own <= vars(wrapper).keys()
 
 
 def test_the_reference_is_seen_in_the_ignored_places() -> None:

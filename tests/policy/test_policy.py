@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from saccade.errors import PolicyError
-from saccade.policy import Exact, Gate, History, Hold, Policy, Verdict, policies, resolve_policy
+from saccade.policy import Exact, Gate, History, Hold, Policy, Tolerance, Verdict, policies, resolve_policy
 from saccade.policy.gate import mean_change
 
 
@@ -81,3 +81,19 @@ def test_a_gate_holds_small_changes_but_not_for_ever() -> None:
     assert gate.judge(reference + 2.1, reference, History(5, 0, 1.0)) is Verdict.UPDATE
     assert gate.judge(reference + 1.9, reference, History(5, 0, 0.5)) is Verdict.UPDATE
     assert gate.judge(reference, reference, History(5, 3, 1.0)) is Verdict.UPDATE
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"threshold": -1.0},
+        {"threshold": float("nan")},
+        {"granularity": "pixel"},
+        {"measure": "levels"},
+        {"statistic": "mean"},
+        {"late": 0},
+    ],
+)
+def test_a_tolerance_with_a_field_that_cannot_be_raises_an_error(fields) -> None:
+    with pytest.raises(PolicyError, match=r"expected|give one of"):
+        Tolerance(**fields)

@@ -35,11 +35,34 @@ class PackedConvolution {
     ConvolutionArguments arguments_{};
 };
 
+// The same for a depthwise convolution; `weight` is (channels, taps).
+class PackedDepthwise {
+  public:
+    PackedDepthwise(const KernelTable &kernels, const float *weight, const float *bias, int channels,
+                    const ConvolutionShape &shape, Activation activation);
+
+    const DepthwiseArguments &arguments() const { return arguments_; }
+
+  private:
+    std::vector<float> weights_, bias_;
+    DepthwiseArguments arguments_{};
+};
+
 // `strides` gives the input's pixel and row stride; bias may be null; residual is a tensor added before the
 // activation, or -1.
 std::unique_ptr<Operator> make_convolution(const Program &program, std::string name, int input, int output,
                                            int residual, const float *weight, const float *bias,
                                            const ConvolutionShape &shape, Activation activation);
+// A copy of `input` that follows it by single elements, or by whole places: see transmission.h.
+enum class Sending : int32_t;
+std::unique_ptr<Operator> make_transmission(const Program &program, std::string name, int input, int output,
+                                            Sending sending);
+// A convolution over the copy that the operator number `transmission` makes. `delta_cost` is the time of a multiply-add
+// by deltas over that of one by places.
+std::unique_ptr<Operator> make_element_convolution(const Program &program, std::string name, int input, int output,
+                                                   int residual, int transmission, const float *weight,
+                                                   const float *bias, const ConvolutionShape &shape,
+                                                   Activation activation, double delta_cost);
 std::unique_ptr<Operator> make_depthwise(const Program &program, std::string name, int input, int output, int residual,
                                          const float *weight, const float *bias, const ConvolutionShape &shape,
                                          Activation activation);

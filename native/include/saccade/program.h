@@ -27,6 +27,16 @@ struct TensorPlan {
 // Floats from one row to the next of a tensor that has memory of its own.
 int64_t row_stride(const TensorPlan &tensor);
 
+// What an operator keeps from frame to frame besides floats.
+class OperatorMemory {
+  public:
+    virtual ~OperatorMemory() = default;
+    virtual std::unique_ptr<OperatorMemory> clone() const = 0;
+    virtual size_t bytes() const = 0;
+    // The next frame is dense.
+    virtual void forget() = 0;
+};
+
 class Operator {
   public:
     Operator(std::string name, std::vector<int> inputs, int output)
@@ -39,6 +49,8 @@ class Operator {
     virtual void run(Session &session) const = 0;
     // Floats of memory of its own that it keeps from frame to frame.
     virtual int64_t state_floats() const { return 0; }
+    // Memory of other kinds; null where there is none.
+    virtual std::unique_ptr<OperatorMemory> make_memory() const { return nullptr; }
     virtual int64_t work(const Session &session) const; // multiply-adds of the last run
 
     std::string name;
@@ -113,6 +125,8 @@ class Session {
         current_[static_cast<size_t>(tensor)] = current_[static_cast<size_t>(source)];
     }
     float *state(const Operator &op);
+    // What `make_memory` of the operator returned.
+    template <typename Kind> Kind &memory(const Operator &op) const { return static_cast<Kind &>(*kept_.at(&op)); }
     float *scratch(int thread);
     ThreadPool &pool() { return *pool_; }
     size_t bytes() const;
@@ -137,6 +151,7 @@ class Session {
     std::vector<ChangeMap> maps_;
     std::vector<const ChangeMap *> current_;
     std::map<const Operator *, float *> states_;
+    std::map<const Operator *, std::unique_ptr<OperatorMemory>> kept_;
     std::vector<std::vector<float>> scratch_;
     struct Reference {
         std::vector<float> floats;

@@ -99,6 +99,15 @@ struct PoolArguments {
     int32_t divisor; // 0: count the places
 };
 
+// Channels of a place, and by how much each differs from what its consumers were told last. They meet the weights of
+// one tap, which begin at `row`.
+struct DeltaList {
+    const float *changes;
+    const int32_t *channels;
+    int32_t count;
+    int32_t row;
+};
+
 struct LayerNormalizationArguments {
     const float *weight; // or null
     const float *bias;   // or null
@@ -111,9 +120,10 @@ constexpr int kCellSide = 8;
 // The kernels of one instruction set.
 struct KernelTable {
     const char *name;
-    int32_t lanes;        // floats a vector
-    int32_t max_vectors;  // widest panel, in vectors
-    int32_t block_pixels; // places that share one pass over a panel's weights
+    int32_t lanes;         // floats a vector
+    int32_t max_vectors;   // widest panel, in vectors
+    int32_t block_pixels;  // places that share one pass over a panel's weights
+    int32_t delta_vectors; // widest row of sums that `accumulate` takes, in vectors
 
     // Places [0, count) of the panels [first_panel, last_panel). `scratch` holds block_pixels * max_vectors * lanes.
     void (*convolution)(const ConvolutionArguments &, const float *const *inputs, float *const *outputs,
@@ -150,6 +160,17 @@ struct KernelTable {
                                 float *differences, float *squares);
     void (*cell_sums_of_bytes)(const uint8_t *frame, const uint8_t *reference, int64_t width, int32_t rows,
                                float *differences, float *squares);
+    // The channels of a place that differ from `copy` by more than their threshold, or by NaN: written to `changes` and
+    // `changed`, which hold whole vectors, and taken over by `copy`. Returns how many; clears `finite` where a change
+    // is not a finite number.
+    int32_t (*transmit)(const float *values, float *copy, const float *thresholds, int32_t channels, float *changes,
+                        int32_t *changed, bool *finite);
+    // The mean, or the largest, of a place's weighted squared differences; NaN where a channel's is.
+    float (*place_difference)(const float *values, const float *copy, const float *weights, int32_t channels,
+                              bool largest);
+    // sums += change * weights[row + channel] over all deltas of the lists; `vectors` is at most delta_vectors.
+    void (*accumulate)(const float *weights, int64_t row_stride, const DeltaList *lists, int32_t count, int32_t vectors,
+                       float *sums);
 };
 
 const KernelTable *kernel_table_baseline();

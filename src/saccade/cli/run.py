@@ -72,6 +72,12 @@ def run(
         str | None, typer.Option(help="A .safetensors, .pt, .pth or .th file; DEFAULT for the published ones.")
     ] = None,
     policy: Annotated[str, typer.Option(help="What counts as a change.")] = "exact",
+    ignore: Annotated[
+        Path | None, typer.Option(help="A picture of the video's size, white where changes do not count.")
+    ] = None,
+    ignore_box: Annotated[
+        list[str] | None, typer.Option(help="x,y,width,height in pixels of the video, ignored too; may be repeated.")
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(help="The model's frame as HxW; the video's own size, or the model's fixed one, by default."),
@@ -89,10 +95,12 @@ def run(
     letterbox: Annotated[bool, typer.Option("--letterbox", help="Keep the proportions when resizing.")] = False,
 ) -> None:
     """Run a model over a video and recompute only what changed."""
+    from saccade.cli.ignored import IgnoredRegions
     from saccade.cli.models import choose_model
     from saccade.video import open_source
     from saccade.video.sinks import check_writable
 
+    ignored = IgnoredRegions.read(ignore, ignore_box or [])
     if json_file is not None:
         check_writable(json_file, "the report")
     changes: dict[str, Any] = {
@@ -115,7 +123,7 @@ def run(
         preprocessing: Preprocessing = replace(
             chosen.preprocessing, **{key: value for key, value in changes.items() if value is not None}
         )
-        stream = _incremental(chosen.model, policy, threads)
+        stream = _incremental(chosen.model, policy, threads, ignored.mask(frames.size, preprocessing))
         watch = _Watch(stream, chosen, preprocessing, sinks)
         try:
             with _progress(frames, every, limit) as advance:
@@ -172,10 +180,10 @@ class _Watch:
             self.sinks.video.write(_picture(frame, cost, self.stream))
 
 
-def _incremental(model: Any, policy: str, threads: int | None) -> Any:
+def _incremental(model: Any, policy: str, threads: int | None, ignore: Any) -> Any:
     import saccade
 
-    return saccade.incremental(model, policy=policy, threads=threads)
+    return saccade.incremental(model, policy=policy, threads=threads, ignore=ignore)
 
 
 def _chosen_frames(source: FrameSource, every: int, limit: int | None) -> Iterator[Frame]:

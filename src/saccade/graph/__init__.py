@@ -24,6 +24,7 @@ from saccade.graph.operators import (
     Pair,
     Reference,
     Softmax,
+    Transmission,
     TransposedConvolution,
     Upsample,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "Registry",
     "Softmax",
     "Tensor",
+    "Transmission",
     "TransposedConvolution",
     "Upsample",
 ]

@@ -340,6 +340,21 @@ class Reference:
 
 
 @dataclass(frozen=True, eq=False)
+class Transmission(Operator):
+    """A copy of its input that follows it where it has moved by more than a threshold; a plan's own, never captured.
+
+    Attributes:
+        sending: "elements" sends single channels of a place on, by a threshold a channel; "places_by_largest" and
+            "places_by_mean_square" send whole places, by the largest or the root mean square of difference / threshold
+            over the channels.
+    """
+
+    kind: ClassVar[str] = "transmission"
+
+    sending: str = "elements"
+
+
+@dataclass(frozen=True, eq=False)
 class Fallback(Operator):
     """Any other operator: run in torch on dense values.
 

@@ -24,6 +24,7 @@ from saccade.kernels.linear.reference import reference as linear
 from saccade.kernels.max_pool.reference import reference as max_pool
 from saccade.kernels.pad.reference import reference as pad
 from saccade.kernels.softmax.reference import reference as softmax
+from saccade.kernels.transmission.reference import reference as transmission
 from saccade.kernels.transposed_convolution.reference import reference as transposed_convolution
 from saccade.kernels.upsample.reference import reference as upsample
 
@@ -42,6 +43,7 @@ REFERENCES: dict[str, Callable[..., torch.Tensor]] = {
     "max_pool": max_pool,
     "pad": pad,
     "softmax": softmax,
+    "transmission": transmission,
     "transposed_convolution": transposed_convolution,
     "upsample": upsample,
 }
@@ -79,17 +81,16 @@ def run_fallback(operator: Fallback, tensors: Mapping[str, torch.Tensor]) -> tup
         (list(operator.arguments), operator.keywords),
         is_leaf=lambda leaf: isinstance(leaf, Reference),
     )
-    with torch.no_grad():
-        result = resolve_target(operator.target)(*arguments, **keywords)
+    result = resolve_target(operator.target)(*arguments, **keywords)
     return tuple(leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor))
 
 
 def run_native(operator: Operator, inputs: Sequence[torch.Tensor], shape: tuple[int, ...]) -> torch.Tensor:
     """Returns what a native ``operator`` writes for ``inputs`` (N, C, H, W): a tensor of ``shape``."""
-    with torch.no_grad():
-        return REFERENCES[operator.kind](operator, *inputs, shape=shape)
+    return REFERENCES[operator.kind](operator, *inputs, shape=shape)
 
 
+@torch.no_grad()
 def evaluate(graph: Graph, inputs: Sequence[torch.Tensor]) -> list[Any]:
     """Runs a graph in plain torch.
 

@@ -1,5 +1,6 @@
 """Programs and sessions: a planned network, and each stream's memory."""
 
+from saccade.runtime.canvas import CanvasStream
 from saccade.runtime.conversion import incremental
 from saccade.runtime.information import native_information, self_test
 from saccade.runtime.program import Program
@@ -8,6 +9,7 @@ from saccade.runtime.session import FrameCost, Session
 from saccade.runtime.stream import Stream, compile_program
 
 __all__ = [
+    "CanvasStream",
     "FrameCost",
     "OperatorReport",
     "Program",

@@ -36,6 +36,12 @@ class CanvasStream:
         threads: threads to use; None chooses by the machine.
         margin: pixels that the canvas is larger than the frame, each way; rounded up to a multiple of 32.
         agreement: least agreement of the landmarks for a motion to be believed, 0..1.
+
+    Attributes:
+        stream: that watches the canvas.
+        motion: of the last frame against the one whose landmarks are remembered; None before the second frame.
+        lost: frames whose motion was unsure.
+        moves: frames that were laid at the canvas's other end.
     """
 
     def __init__(
@@ -91,7 +97,7 @@ class CanvasStream:
     def offset(self, stride: int) -> tuple[int, int]:
         """Returns how many pixels above and left of the frame the first cell of an output of that stride begins.
 
-        A box that was read from such an output as if it were the frame's own lies as many pixels too far down and right.
+        A box read from such an output as if it were the frame's own lies as many pixels too far down and right.
         """
         return self._position[0] % stride, self._position[1] % stride
 

@@ -26,6 +26,7 @@ from saccade.graph import (
     Operator,
     Pad,
     Softmax,
+    Transmission,
     TransposedConvolution,
     Upsample,
 )
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from saccade.runtime.program import Program
 
 Function = tuple[str, float, float]
+DELTA_COST = 2.0
+"""Time of a multiply-add by deltas of single elements over that of one by whole places."""
+DEPTHWISE_DELTA_COST = 4.0
+"""The same for a depthwise convolution."""
 
 
 def lower(program: Program, step: Step) -> Iterator[Step]:
@@ -128,7 +133,17 @@ def _lies_in(placements: Any, name: str, target: str, offset: int) -> bool:
     return name != target and name_root == target_root and name_offset == target_offset + offset
 
 
+def _transmission(program: Program, step: Step, operator: Transmission) -> None:
+    program.transmissions[step.output] = program.native.add_transmission(
+        step.name, _number(program, step.inputs[0]), _number(program, step.output), operator.sending
+    )
+
+
 def _convolution(program: Program, step: Step, operator: Convolution) -> None:
+    source = program.transmissions.get(step.inputs[0])
+    if source is not None and program.by_elements and _dense_or_depthwise(operator):
+        _element_convolution(program, step, operator, source)
+        return
     program.native.add_convolution(
         step.name,
         _number(program, step.inputs[0]),
@@ -143,6 +158,29 @@ def _convolution(program: Program, step: Step, operator: Convolution) -> None:
         *_function(step.activation),
         False,
     )
+
+
+def _element_convolution(program: Program, step: Step, operator: Convolution, source: int) -> None:
+    program.native.add_element_convolution(
+        step.name,
+        _number(program, step.inputs[0]),
+        _number(program, step.output),
+        -1 if step.residual is None else _number(program, step.residual),
+        source,
+        _array(operator.weight),
+        _array(operator.bias),
+        list(operator.stride),
+        list(operator.padding[:2]),
+        list(operator.dilation),
+        operator.groups,
+        *_function(step.activation),
+        DELTA_COST if operator.groups == 1 else DEPTHWISE_DELTA_COST,
+    )
+
+
+def _dense_or_depthwise(operator: Convolution) -> bool:
+    channels, inputs, *kernel = operator.weight.shape
+    return operator.groups == 1 or (inputs == 1 and operator.groups == channels and math.prod(kernel) <= 64)
 
 
 def _transposed_convolution(program: Program, step: Step, operator: TransposedConvolution) -> None:
@@ -298,6 +336,7 @@ _LOWERINGS: dict[type[Operator], Callable[[Any, Step, Any], None]] = {
     MaxPool: _max_pool,
     Pad: _pad,
     Softmax: _softmax,
+    Transmission: _transmission,
     TransposedConvolution: _transposed_convolution,
     Upsample: _upsample,
 }

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from saccade.graph import Fallback, Graph
-from saccade.plan import Plan, Step, make_plan
-from saccade.policy import Policy, resolve_policy
+from saccade.plan import Plan, Step, insert_transmissions, make_plan
+from saccade.policy import Policy, Tolerance, resolve_policy
 from saccade.runtime import native
 from saccade.runtime.lowering import lower
+from saccade.runtime.sensitivity import thresholds as measure_thresholds
 from saccade.runtime.session import Session
 from saccade.runtime.threads import thread_count
 
@@ -38,14 +42,24 @@ class Program:
     def __init__(
         self, graph: Graph, policy: str | Policy = "exact", threads: int | None = None, instruction_set: str = ""
     ) -> None:
-        self.graph = graph
+        self.captured = graph
         self.policy = resolve_policy(policy)
+        self.tolerance = self.policy.tolerance
+        self.graph = graph if self.tolerance is None else _with_transmissions(graph, self.tolerance)
         self.threads = thread_count(threads)
-        self.plan: Plan = make_plan(graph)
+        self.plan: Plan = make_plan(self.graph)
         self.native = native.Program(instruction_set)
+        self.transmissions: dict[str, int] = {}
+        self._thresholds: dict[str, Any] | None = None
+        self._measuring = threading.Lock()
         self.tensor_numbers = self._add_tensors()
         self.native_steps: list[Step] = []
         self.segments = tuple(self._build())
+
+    @property
+    def by_elements(self) -> bool:
+        """Whether layers tell each other single elements."""
+        return self.tolerance is not None and self.tolerance.granularity == "element"
 
     @property
     def instruction_set(self) -> str:
@@ -59,6 +73,21 @@ class Program:
             poison: fill fresh memory with NaN, which tests use to find reads of what was never written.
         """
         return Session(self, poison=poison)
+
+    def thresholds(self, frames: Sequence[torch.Tensor]) -> dict[str, Any]:
+        """Returns the thresholds of what layers tell each other, measured once, on the first frames that come.
+
+        Args:
+            frames: the network's inputs.
+
+        Returns:
+            By the transmitted tensor's name, a float32 array with one threshold a channel.
+        """
+        with self._measuring:
+            if self._thresholds is None:
+                measured = {} if self.tolerance is None else measure_thresholds(self.graph, frames, self.tolerance)
+                self._thresholds = {name: values.contiguous().numpy() for name, values in measured.items()}
+            return self._thresholds
 
     def _add_tensors(self) -> dict[str, int]:
         numbers: dict[str, int] = {}
@@ -86,7 +115,7 @@ class Program:
             self.native_steps.append(lowered)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"graph": self.graph, "policy": self.policy, "threads": self.threads, "set": self.instruction_set}
+        return {"graph": self.captured, "policy": self.policy, "threads": self.threads, "set": self.instruction_set}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         usable = native.instruction_sets()
@@ -97,3 +126,10 @@ class Program:
     def __deepcopy__(self, memo: dict[int, Any]) -> Program:
         """Programs never change, so a copy is the program itself."""
         return self
+
+
+def _with_transmissions(graph: Graph, tolerance: Tolerance) -> Graph:
+    sending = "elements"
+    if tolerance.granularity == "position":
+        sending = "places_by_largest" if tolerance.statistic == "largest" else "places_by_mean_square"
+    return insert_transmissions(graph, sending, tolerance.late)

@@ -98,7 +98,8 @@ class Report:
         judged = f" ({self.held} held, {self.keyframes} keyframes)" if self.held or self.keyframes else ""
         return (
             f"{self.frames} frames{judged}, {self.macs_done / 1e6:.1f} of {self.macs_dense / 1e6:.1f} million "
-            f"multiply-adds ({share:.1%}), {self.seconds / frames * 1e3:.2f} ms a frame, {self.memory_bytes / 2**20:.1f} MiB"
+            f"multiply-adds ({share:.1%}), {self.seconds / frames * 1e3:.2f} ms a frame, "
+            f"{self.memory_bytes / 2**20:.1f} MiB"
         )
 
 

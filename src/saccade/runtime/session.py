@@ -52,6 +52,7 @@ class Session:
         self._activity: dict[tuple[int, int], torch.Tensor] = {}
         self._forced: tuple[float, int] | None = None
         self._started = False
+        self._told = memory is not None
         self._frames = 0
         self._seconds = 0.0
         self._last_seconds = 0.0
@@ -220,6 +221,8 @@ class Session:
             if forced is None and not take_all and not self._admit(frames[0]):
                 self._hold_all()
                 return self._outputs()
+            if not self._started and not self._told:
+                self._set_thresholds(frames)
             for name, frame in zip(self._input_names, frames, strict=True):
                 any_change |= self._take_input(name, frame, take_all, forced)
             self._macs_before = None
@@ -242,6 +245,13 @@ class Session:
             self._values.clear()
             self._started = False
         return verdict is not Verdict.HOLD
+
+    def _set_thresholds(self, frames: Sequence[torch.Tensor]) -> None:
+        self._told = True
+        if self.program.tolerance is None:
+            return
+        for name, values in self.program.thresholds(frames).items():
+            self._native.set_thresholds(self.program.transmissions[name], values)
 
     def _hold_all(self) -> None:
         """Marks that nothing was computed, so that change maps tell the truth."""

@@ -1,0 +1,312 @@
+// Convolution that keeps its sums and adds to them what single elements of its input changed, or recomputes the places
+// that they reach, whichever takes less time.
+#include <array>
+
+#include "packed_convolution.h"
+#include "transmission.h"
+
+namespace saccade {
+
+namespace {
+
+class ElementMemory final : public OperatorMemory {
+  public:
+    ElementMemory(int images, int height, int width) : windows(images, height, width) {}
+
+    std::unique_ptr<OperatorMemory> clone() const override { return std::make_unique<ElementMemory>(*this); }
+    size_t bytes() const override { return static_cast<size_t>(windows.places()); }
+    void forget() override {}
+
+    ChangeMap windows; // places whose sums change
+    int64_t macs = 0;  // of the last run
+};
+
+struct ElementOptions {
+    int input, output, residual;
+    ConvolutionShape shape;
+    Activation activation;
+    double delta_cost;
+};
+
+// What dense and depthwise convolutions share: the windows, the choice, and the end of each place.
+class ElementConvolution : public Operator {
+  public:
+    ElementConvolution(const Program &program, std::string name, const Transmission &source,
+                       const ElementOptions &options)
+        : Operator(std::move(name),
+                   options.residual < 0 ? std::vector<int>{options.input}
+                                        : std::vector<int>{options.input, options.residual},
+                   options.output),
+          source_(source), shape_(options.shape), delta_cost_(options.delta_cost) {
+        const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
+        const int lanes = program.kernels->lanes;
+        channels_in_ = program.tensors[static_cast<size_t>(options.input)].c;
+        channels_out_ = target.c;
+        taps_ = shape_.kernel_height * shape_.kernel_width;
+        vectors_ = (target.c + lanes - 1) / lanes;
+        width_ = vectors_ * lanes;
+        images_ = target.n;
+        height_ = target.h;
+        columns_ = target.w;
+        places_ = int64_t{target.n} * target.h * target.w;
+        const TensorPlan &source_plan = program.tensors[static_cast<size_t>(options.input)];
+        pointwise_ = taps_ == 1 && shape_.stride_y == 1 && shape_.stride_x == 1 && shape_.pad_top == 0 &&
+                     shape_.pad_left == 0 && source_plan.h == target.h && source_plan.w == target.w;
+        finish_.function = BinaryFunction::add;
+        finish_.has_second = options.residual >= 0;
+        finish_.activation = options.activation;
+    }
+
+    int64_t state_floats() const override { return places_ * width_; }
+
+    std::unique_ptr<OperatorMemory> make_memory() const override {
+        return std::make_unique<ElementMemory>(images_, height_, columns_);
+    }
+
+    void propagate(Session &session) const override {
+        auto &memory = session.memory<ElementMemory>(*this);
+        memory.macs = 0;
+        if (!pointwise_) {
+            memory.windows.set_windows(session.map(inputs[0]), shape_.kernel_height, shape_.kernel_width,
+                                       shape_.stride_y, shape_.stride_x, shape_.pad_top, shape_.pad_left,
+                                       shape_.dilation_y, shape_.dilation_x);
+        }
+        if (inputs.size() > 1) {
+            session.own_map(output).set_union({&windows(session), &session.map(inputs[1])});
+        } else if (pointwise_) {
+            session.share_map(output, inputs[0]);
+        } else {
+            session.own_map(output) = memory.windows;
+        }
+    }
+
+    void run(Session &session) const override {
+        auto &memory = session.memory<ElementMemory>(*this);
+        const auto &sent = session.memory<TransmissionMemory>(source_);
+        const ChangeMap &reached = windows(session);
+        if (!reached.empty()) {
+            const int64_t by_deltas = sent.sent * taps_ * outputs_of_an_element() / (shape_.stride_y * shape_.stride_x);
+            const int64_t by_places = macs / places_ * reached.active();
+            if (!sent.whole && static_cast<double>(by_deltas) * delta_cost_ < static_cast<double>(by_places)) {
+                add_deltas(session, reached, sent);
+                memory.macs = by_deltas;
+            } else {
+                recompute(session, reached);
+                memory.macs = by_places;
+            }
+        }
+        finish(session);
+    }
+
+    int64_t work(const Session &session) const override { return session.memory<ElementMemory>(*this).macs; }
+
+  protected:
+    // Multiply-adds that one tap makes of one element.
+    virtual int64_t outputs_of_an_element() const = 0;
+    // Computes the sums of the places of the map from the whole input.
+    virtual void recompute(Session &session, const ChangeMap &map) const = 0;
+    // Adds to the sums of the places of the map what was sent.
+    virtual void add_deltas(Session &session, const ChangeMap &map, const TransmissionMemory &sent) const = 0;
+
+    // The places whose sums change.
+    const ChangeMap &windows(const Session &session) const {
+        return pointwise_ ? session.map(inputs[0]) : session.memory<ElementMemory>(*this).windows;
+    }
+
+    // The deltas that reach one output place by the taps [first_tap, last_tap).
+    int gather(const View &input, const TransmissionMemory &sent, const Run &run, int x, int first_tap, int last_tap,
+               DeltaList *lists) const {
+        if (pointwise_) {
+            lists[0] = sent.list((int64_t{run.image} * height_ + run.y) * columns_ + x, 0);
+            return lists[0].count > 0 ? 1 : 0;
+        }
+        int count = 0;
+        for (int tap = first_tap; tap < last_tap; ++tap) {
+            const int source_y =
+                run.y * shape_.stride_y - shape_.pad_top + tap / shape_.kernel_width * shape_.dilation_y;
+            const int source_x = x * shape_.stride_x - shape_.pad_left + tap % shape_.kernel_width * shape_.dilation_x;
+            if (source_y < 0 || source_y >= input.h || source_x < 0 || source_x >= input.w) {
+                continue;
+            }
+            const int64_t place = (int64_t{run.image} * input.h + source_y) * input.w + source_x;
+            const DeltaList list = sent.list(place, tap * channels_in_);
+            if (list.count > 0) {
+                lists[count++] = list;
+            }
+        }
+        return count;
+    }
+
+    void finish(Session &session) const {
+        const View target = session.view(output);
+        const View residual = inputs.size() > 1 ? session.view(inputs[1]) : View{};
+        const float *sums = session.state(*this);
+        const KernelTable &kernels = session.kernels();
+        parallel_runs(session, session.map(output), channels_out_, [&](const Run &run) {
+            kernels.elementwise(finish_, sums + place_of(run) * width_, width_,
+                                inputs.size() > 1 ? residual.at(run.image, run.y, run.first_x) : nullptr,
+                                residual.pixel_stride, target.at(run.image, run.y, run.first_x), target.pixel_stride,
+                                channels_out_, run.last_x - run.first_x);
+        });
+    }
+
+    int64_t place_of(const Run &run) const { return (int64_t{run.image} * height_ + run.y) * columns_ + run.first_x; }
+
+    ConvolutionShape shape_;
+    int channels_in_, channels_out_, taps_, vectors_, images_, height_, columns_;
+    int64_t width_, places_; // of a row of sums, in floats; of the output
+    bool pointwise_;         // one tap, from the same place
+
+  private:
+    const Transmission &source_;
+    double delta_cost_;
+    ElementwiseArguments finish_{};
+};
+
+class DenseElements final : public ElementConvolution {
+  public:
+    DenseElements(const Program &program, std::string name, const Transmission &source, const float *weight,
+                  const float *bias, const ElementOptions &options)
+        : ElementConvolution(program, std::move(name), source, options),
+          packed_(*program.kernels, weight, bias, channels_out_, channels_in_, 1,
+                  tap_offsets(layout_of(program, options.input), options.shape), {Function::identity, 0.0f, 0.0f}),
+          weights_(static_cast<size_t>(int64_t{taps_} * channels_in_ * width_ + program.kernels->lanes)) {
+        macs = places_ * channels_out_ * channels_in_ * taps_;
+        for (int out = 0; out < channels_out_; ++out) {
+            for (int in = 0; in < channels_in_; ++in) {
+                for (int tap = 0; tap < taps_; ++tap) {
+                    weights_.data()[(int64_t{tap} * channels_in_ + in) * width_ + out] =
+                        weight[(int64_t{out} * channels_in_ + in) * taps_ + tap];
+                }
+            }
+        }
+    }
+
+  private:
+    int64_t outputs_of_an_element() const override { return channels_out_; }
+
+    void recompute(Session &session, const ChangeMap &map) const override {
+        const View input = session.view(inputs[0]);
+        float *sums = session.state(*this);
+        const auto locate = [&](int64_t first, int64_t last, const float **sources, float **targets, const float **) {
+            for_each_run(map, first, last, [&](const Run &run) {
+                const float *source = input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
+                                               int64_t{run.first_x} * shape_.stride_x - shape_.pad_left);
+                float *place = sums + place_of(run) * width_;
+                for (int x = run.first_x; x < run.last_x; ++x) {
+                    *sources++ = source;
+                    *targets++ = place;
+                    source += shape_.stride_x * input.pixel_stride;
+                    place += width_;
+                }
+            });
+        };
+        packed_.run(session, map.active(), false, locate);
+    }
+
+    void add_deltas(Session &session, const ChangeMap &map, const TransmissionMemory &sent) const override {
+        const KernelTable &kernels = session.kernels();
+        const View input = session.view(inputs[0]);
+        float *sums = session.state(*this);
+        const int panels = (vectors_ + kernels.delta_vectors - 1) / kernels.delta_vectors;
+        // Weights that do not stay in the second cache are gone through tap by tap, by all places of a task.
+        const int64_t panel_bytes = int64_t{taps_} * channels_in_ * width_ / panels * int64_t{sizeof(float)};
+        const bool tap_by_tap = panel_bytes > kWeightsInCache && taps_ > 1;
+        const int passes = tap_by_tap ? taps_ : 1;
+        const int64_t cost = sent.sent * taps_ * width_ / std::max<int64_t>(map.active(), 1);
+        parallel_ranges(session, map, cost, [&](int64_t first, int64_t last) {
+            std::vector<DeltaList> lists(static_cast<size_t>(taps_));
+            for (int panel = 0; panel < panels; ++panel) {
+                const int first_vector = vectors_ * panel / panels;
+                const int vectors = vectors_ * (panel + 1) / panels - first_vector;
+                const int offset = first_vector * kernels.lanes;
+                for (int pass = 0; pass < passes; ++pass) {
+                    const int first_tap = tap_by_tap ? pass : 0;
+                    const int last_tap = tap_by_tap ? pass + 1 : taps_;
+                    for_each_run(map, first, last, [&](const Run &run) {
+                        float *target = sums + place_of(run) * width_ + offset;
+                        for (int x = run.first_x; x < run.last_x; ++x, target += width_) {
+                            const int count = gather(input, sent, run, x, first_tap, last_tap, lists.data());
+                            if (count > 0) {
+                                kernels.accumulate(weights_.data() + offset, width_, lists.data(), count, vectors,
+                                                   target);
+                            }
+                        }
+                    });
+                }
+            }
+        });
+    }
+
+    static constexpr int64_t kWeightsInCache = 256 * 1024;
+
+    PackedConvolution packed_;
+    Memory weights_; // [taps][input channels][output channels rounded up to whole vectors]
+};
+
+class DepthwiseElements final : public ElementConvolution {
+  public:
+    DepthwiseElements(const Program &program, std::string name, const Transmission &source, const float *weight,
+                      const float *bias, const ElementOptions &options)
+        : ElementConvolution(program, std::move(name), source, options),
+          packed_(*program.kernels, weight, bias, channels_out_, options.shape, {Function::identity, 0.0f, 0.0f}) {
+        macs = places_ * channels_out_ * taps_;
+    }
+
+  private:
+    int64_t outputs_of_an_element() const override { return 1; }
+
+    void recompute(Session &session, const ChangeMap &map) const override {
+        const View input = session.view(inputs[0]);
+        float *sums = session.state(*this);
+        parallel_runs(session, map, int64_t{channels_out_} * taps_, [&](const Run &run) {
+            session.kernels().depthwise(packed_.arguments(),
+                                        input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
+                                                 int64_t{run.first_x} * shape_.stride_x - shape_.pad_left),
+                                        input.pixel_stride, input.row_stride, sums + place_of(run) * width_, width_,
+                                        nullptr, 0, channels_out_, run.last_x - run.first_x);
+        });
+    }
+
+    void add_deltas(Session &session, const ChangeMap &map, const TransmissionMemory &sent) const override {
+        const View input = session.view(inputs[0]);
+        float *sums = session.state(*this);
+        const DepthwiseArguments &packed = packed_.arguments();
+        const int64_t cost = sent.sent * taps_ / std::max<int64_t>(map.active(), 1);
+        parallel_runs(session, map, cost, [&](const Run &run) {
+            std::array<DeltaList, kMostTaps> lists;
+            float *target = sums + place_of(run) * width_;
+            for (int x = run.first_x; x < run.last_x; ++x, target += width_) {
+                const int count = gather(input, sent, run, x, 0, taps_, lists.data());
+                for (int list = 0; list < count; ++list) {
+                    const DeltaList &deltas = lists[static_cast<size_t>(list)];
+                    const float *weights = packed.weights + deltas.row / channels_in_ * packed.tap_stride;
+                    for (int delta = 0; delta < deltas.count; ++delta) {
+                        const int32_t channel = deltas.channels[delta];
+                        target[channel] += deltas.changes[delta] * weights[channel];
+                    }
+                }
+            }
+        });
+    }
+
+    static constexpr size_t kMostTaps = 64;
+
+    PackedDepthwise packed_;
+};
+
+} // namespace
+
+std::unique_ptr<Operator> make_element_convolution(const Program &program, std::string name, int input, int output,
+                                                   int residual, int transmission, const float *weight,
+                                                   const float *bias, const ConvolutionShape &shape,
+                                                   Activation activation, double delta_cost) {
+    const auto &source = dynamic_cast<const Transmission &>(*program.operators.at(static_cast<size_t>(transmission)));
+    const ElementOptions options = {input, output, residual, shape, activation, delta_cost};
+    if (shape.groups > 1) {
+        return std::make_unique<DepthwiseElements>(program, std::move(name), source, weight, bias, options);
+    }
+    return std::make_unique<DenseElements>(program, std::move(name), source, weight, bias, options);
+}
+
+} // namespace saccade

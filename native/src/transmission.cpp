@@ -1,0 +1,160 @@
+#include "transmission.h"
+
+#include <atomic>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+
+#include "active_places.h"
+#include "saccade/operators.h"
+
+namespace saccade {
+
+size_t TransmissionMemory::bytes() const {
+    return ranks.size() * sizeof(int32_t) + 2 * changes.capacity() * sizeof(float) +
+           counts.capacity() * sizeof(int32_t) + 2 * thresholds.size() * sizeof(float) +
+           ranked.capacity() * sizeof(int64_t);
+}
+
+void TransmissionMemory::set_thresholds(const float *values, size_t count) {
+    if (count != static_cast<size_t>(channels)) {
+        throw std::invalid_argument("a transmission takes one threshold a channel");
+    }
+    for (size_t channel = 0; channel < count; ++channel) {
+        const double threshold = std::max(0.0f, values[channel]);
+        thresholds[channel] = static_cast<float>(threshold);
+        const double weight = threshold > 0.0 ? 1.0 / (threshold * threshold) : std::numeric_limits<float>::max();
+        weights[channel] = static_cast<float>(std::min<double>(weight, std::numeric_limits<float>::max()));
+    }
+}
+
+Transmission::Transmission(const Program &program, std::string name, int input, int output, Sending sending)
+    : Operator(std::move(name), {input}, output), sending_(sending) {
+    const TensorPlan &plan = program.tensors[static_cast<size_t>(output)];
+    places_ = int64_t{plan.n} * plan.h * plan.w;
+    channels_ = plan.c;
+    padded_channels_ = (plan.c + program.kernels->lanes - 1) / program.kernels->lanes * program.kernels->lanes;
+}
+
+std::unique_ptr<OperatorMemory> Transmission::make_memory() const {
+    return std::make_unique<TransmissionMemory>(places_, channels_, padded_channels_);
+}
+
+void Transmission::propagate(Session &session) const {
+    auto &memory = session.memory<TransmissionMemory>(*this);
+    const ChangeMap &input = session.map(inputs[0]);
+    for (const int64_t place : memory.ranked) {
+        memory.ranks[static_cast<size_t>(place)] = -1;
+    }
+    memory.ranked.clear();
+    memory.sent = 0;
+    memory.whole = false;
+    if (input.empty()) {
+        session.own_map(output).set_none();
+    } else if (memory.fresh) {
+        memory.fresh = false;
+        take_whole(session);
+        memory.whole = true;
+        session.own_map(output).set_all();
+    } else if (sending_ == Sending::elements) {
+        send_elements(session, memory);
+    } else {
+        send_places(session, memory);
+        memory.whole = true;
+    }
+}
+
+void Transmission::take_whole(Session &session) const {
+    const View source = session.view(inputs[0]);
+    const View target = session.view(output);
+    for (int image = 0; image < target.n; ++image) {
+        for (int y = 0; y < target.h; ++y) {
+            for (int x = 0; x < target.w; ++x) {
+                std::memcpy(target.at(image, y, x), source.at(image, y, x), sizeof(float) * target.c);
+            }
+        }
+    }
+}
+
+void Transmission::send_elements(Session &session, TransmissionMemory &memory) const {
+    const View source = session.view(inputs[0]);
+    const View target = session.view(output);
+    const ChangeMap &input = session.map(inputs[0]);
+    const KernelTable &kernels = session.kernels();
+    const int64_t active = input.active();
+    if (static_cast<int64_t>(memory.counts.size()) < active) {
+        memory.counts.resize(static_cast<size_t>(active));
+        memory.changes.resize(static_cast<size_t>(active * padded_channels_));
+        memory.changed.resize(static_cast<size_t>(active * padded_channels_));
+    }
+    ChangeMap &map = session.own_map(output);
+    uint8_t *bytes = map.edit();
+    std::atomic<bool> all_finite{true};
+    constexpr int64_t kPlacesATask = 512;
+    const int64_t tasks = (active + kPlacesATask - 1) / kPlacesATask;
+    session.pool().parallel_for(tasks, [&](int64_t task, int) {
+        const int64_t first = task * kPlacesATask;
+        int64_t rank = first;
+        bool finite = true;
+        for_each_run(input, first, std::min(active, first + kPlacesATask), [&](const Run &run) {
+            const int64_t row = (int64_t{run.image} * target.h + run.y) * target.w;
+            for (int x = run.first_x; x < run.last_x; ++x, ++rank) {
+                const int64_t slot = rank * padded_channels_;
+                const int32_t count = kernels.transmit(
+                    source.at(run.image, run.y, x), target.at(run.image, run.y, x), memory.thresholds.data(), channels_,
+                    memory.changes.data() + slot, memory.changed.data() + slot, &finite);
+                memory.counts[static_cast<size_t>(rank)] = count;
+                if (count > 0) {
+                    bytes[row + x] = 1;
+                    memory.ranks[static_cast<size_t>(row + x)] = static_cast<int32_t>(rank);
+                }
+            }
+        });
+        if (!finite) {
+            all_finite = false;
+        }
+    });
+    map.count();
+    memory.whole = !all_finite;
+    int64_t rank = 0;
+    for (const Run &run : input.runs()) {
+        const int64_t row = (int64_t{run.image} * target.h + run.y) * target.w;
+        for (int x = run.first_x; x < run.last_x; ++x, ++rank) {
+            if (memory.counts[static_cast<size_t>(rank)] > 0) {
+                memory.ranked.push_back(row + x);
+                memory.sent += memory.counts[static_cast<size_t>(rank)];
+            }
+        }
+    }
+}
+
+void Transmission::send_places(Session &session, TransmissionMemory &memory) const {
+    const View source = session.view(inputs[0]);
+    const View target = session.view(output);
+    const ChangeMap &input = session.map(inputs[0]);
+    const KernelTable &kernels = session.kernels();
+    ChangeMap &map = session.own_map(output);
+    uint8_t *bytes = map.edit();
+    parallel_runs(session, input, channels_, [&](const Run &run) {
+        const int64_t row = (int64_t{run.image} * target.h + run.y) * target.w;
+        for (int x = run.first_x; x < run.last_x; ++x) {
+            const float *value = source.at(run.image, run.y, x);
+            float *copy = target.at(run.image, run.y, x);
+            const float difference = kernels.place_difference(value, copy, memory.weights.data(), channels_,
+                                                              sending_ == Sending::places_by_largest);
+            if (!(difference <= 1.0f)) { // NaN is sent
+                std::memcpy(copy, value, sizeof(float) * static_cast<size_t>(channels_));
+                bytes[row + x] = 1;
+            }
+        }
+    });
+    map.count();
+    memory.sent = map.active() * channels_;
+}
+
+std::unique_ptr<Operator> make_transmission(const Program &program, std::string name, int input, int output,
+                                            Sending sending) {
+    return std::make_unique<Transmission>(program, std::move(name), input, output, sending);
+}
+
+} // namespace saccade

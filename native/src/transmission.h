@@ -1,0 +1,68 @@
+// What a tensor's consumers were told: a copy that follows the tensor where it has moved by more than a threshold.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "saccade/program.h"
+
+namespace saccade {
+
+enum class Sending : int32_t { elements, places_by_largest, places_by_mean_square };
+
+class TransmissionMemory final : public OperatorMemory {
+  public:
+    TransmissionMemory(int64_t places, int32_t channels, int32_t padded_channels)
+        : ranks(static_cast<size_t>(places), -1), thresholds(static_cast<size_t>(padded_channels), 0.0f),
+          weights(static_cast<size_t>(padded_channels), 0.0f), channels(channels), slots(padded_channels) {}
+
+    std::unique_ptr<OperatorMemory> clone() const override { return std::make_unique<TransmissionMemory>(*this); }
+    size_t bytes() const override;
+    void forget() override { fresh = true; }
+
+    // The deltas of an input place, or none: ranks[place] is -1 where nothing was sent.
+    DeltaList list(int64_t place, int32_t row) const {
+        const int32_t rank = ranks[static_cast<size_t>(place)];
+        if (rank < 0) {
+            return {nullptr, nullptr, 0, row};
+        }
+        const int64_t slot = int64_t{rank} * slots;
+        return {changes.data() + slot, changed.data() + slot, counts[static_cast<size_t>(rank)], row};
+    }
+
+    std::vector<int32_t> ranks;
+    std::vector<float> changes;   // `slots` a rank
+    std::vector<int32_t> changed; // their channels
+    std::vector<int32_t> counts;
+    void set_thresholds(const float *values, size_t count);
+
+    std::vector<float> thresholds; // one a channel
+    std::vector<float> weights;    // 1 / threshold squared, finite
+    std::vector<int64_t> ranked;   // the places with a rank
+    int32_t channels, slots;
+    int64_t sent = 0;  // deltas of this frame
+    bool fresh = true; // nothing was told yet
+    bool whole = true; // this frame's copy was not told by deltas: consumers recompute
+};
+
+class Transmission final : public Operator {
+  public:
+    Transmission(const Program &program, std::string name, int input, int output, Sending sending);
+
+    std::unique_ptr<OperatorMemory> make_memory() const override;
+    // Compares and copies; the map of the output is known only then.
+    void propagate(Session &session) const override;
+    void run(Session &) const override {}
+
+  private:
+    void take_whole(Session &session) const;
+    void send_elements(Session &session, TransmissionMemory &memory) const;
+    void send_places(Session &session, TransmissionMemory &memory) const;
+
+    Sending sending_;
+    int64_t places_;
+    int32_t channels_, padded_channels_;
+};
+
+} // namespace saccade

@@ -1,0 +1,1 @@
+"""The transmission operator: its definition in torch and its kernels."""

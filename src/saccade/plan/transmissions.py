@@ -1,0 +1,73 @@
+"""Where a tolerant stream compares again: before every operator that it pays to tell less."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from saccade.graph import Binary, Convolution, Graph, Linear, Operator, Tensor, Transmission, TransposedConvolution
+
+LEAST_COST = 8.0
+"""Multiply-adds that follow from one element, below which comparing it costs as much as computing it."""
+
+
+def insert_transmissions(graph: Graph, sending: str, late: int = 1) -> Graph:
+    """Returns the graph with a Transmission before its convolutions, linear layers and broadcast operands.
+
+    Args:
+        graph: a captured network.
+        sending: see ``Transmission``.
+        late: only tensors smaller than the largest input by at least this factor a side.
+    """
+    costs = element_costs(graph, late)
+    tensors = dict(graph.tensors)
+    told: dict[str, str] = {}
+    operators: list[Operator] = []
+    for operator in graph.operators:
+        renamed = dict(zip(operator.inputs, operator.inputs, strict=True))
+        for name in dict.fromkeys(_told_inputs(operator, graph)):
+            if costs.get(name, 0.0) < LEAST_COST:
+                continue
+            if name not in told:
+                told[name] = f"{name}.told"
+                tensors[told[name]] = Tensor(told[name], graph.tensors[name].shape)
+                operators.append(Transmission(told[name], (name,), (told[name],), sending))
+            renamed[name] = told[name]
+        inputs = tuple(renamed[name] for name in operator.inputs)
+        operators.append(operator if inputs == operator.inputs else replace(operator, inputs=inputs))
+    return replace(graph, operators=tuple(operators), tensors=tensors)
+
+
+def element_costs(graph: Graph, late: int = 1) -> dict[str, float]:
+    """Returns for each tensor that may be transmitted the multiply-adds that follow from one of its elements."""
+    largest = max((math.prod(graph.tensors[name].shape[2:]) for name in graph.inputs), default=1)
+    costs: dict[str, float] = defaultdict(float)
+    for operator in graph.operators:
+        for name in dict.fromkeys(_told_inputs(operator, graph)):
+            places = math.prod(graph.tensors[name].shape[2:])
+            if places * late**2 <= largest:
+                costs[name] += _cost(operator, name, graph)
+    return dict(costs)
+
+
+def _told_inputs(operator: Operator, graph: Graph) -> Iterator[str]:
+    """Yields the inputs that an operator may be told by a Transmission."""
+    if isinstance(operator, Convolution | TransposedConvolution | Linear):
+        yield operator.inputs[0]
+    elif isinstance(operator, Binary):
+        shapes = [graph.tensors[name].shape[2:] for name in operator.inputs]
+        yield from (name for name, own in zip(operator.inputs, shapes, strict=True) if own == (1, 1) != max(shapes))
+
+
+def _cost(operator: Operator, name: str, graph: Graph) -> float:
+    elements = math.prod(graph.tensors[name].shape)
+    outputs = math.prod(graph.tensors[operator.output].shape)
+    if isinstance(operator, Convolution):
+        return outputs * math.prod(operator.weight.shape[1:]) / elements
+    if isinstance(operator, TransposedConvolution):
+        return float(math.prod(operator.weight.shape[1:]))
+    if isinstance(operator, Linear):
+        return float(operator.weight.shape[0])
+    return outputs / elements

@@ -1,0 +1,126 @@
+"""Policies that tolerate a stated error: layers tell each other only what matters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from saccade.errors import PolicyError
+from saccade.policy.gate import Gate
+from saccade.policy.policy import History, Policy, Verdict, policies
+from saccade.policy.tolerance import Tolerance
+
+
+@policies.register("near")
+@dataclass(frozen=True)
+class Near(Policy):
+    """Passes on single elements that changed by more than next to nothing: nearly exact, at a fraction of the work.
+
+    Attributes:
+        threshold: of elements, in units of sensitivity; see ``Tolerance``. 0 is exact but for rounding.
+    """
+
+    threshold: float = 0.05
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """By elements, everywhere."""
+        return Tolerance("element", self.threshold)
+
+    @classmethod
+    def parse(cls, text: str) -> Near:
+        """Reads "near:0.05"."""
+        return cls(_number("near", text))
+
+
+@policies.register("balanced")
+@dataclass(frozen=True)
+class Balanced(Policy):
+    """Holds frames that hardly changed, and passes on single elements by how much the outputs depend on them.
+
+    Attributes:
+        threshold: of elements, in units of sensitivity; see ``Tolerance``.
+        levels: mean change of a frame that is held, in grey levels; see ``Gate``.
+        longest: frames that are held in a row at most.
+    """
+
+    threshold: float = 1.0
+    levels: float = 1.0
+    longest: int = 8
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """By elements, everywhere."""
+        return Tolerance("element", self.threshold)
+
+    def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
+        """Holds as ``Gate`` does."""
+        return Gate(self.levels, self.longest).judge(frame, reference, history)
+
+    @classmethod
+    def parse(cls, text: str) -> Balanced:
+        """Reads "balanced:0.5" or, with the gate's grey levels, "balanced:0.5,1"."""
+        threshold, comma, levels = text.partition(",")
+        policy = cls(_number("balanced", threshold))
+        return cls(policy.threshold, _number("balanced", levels)) if comma else policy
+
+
+@policies.register("deltacnn")
+@dataclass(frozen=True)
+class DeltaCNN(Policy):
+    """The rule of DeltaCNN: a place is passed on when its largest change since it was last passed on is large.
+
+    Source: Parger et al., DeltaCNN: End-to-End CNN Inference of Sparse Frame Differences in Videos, CVPR 2022.
+
+    Attributes:
+        threshold: largest difference over the channels that stays, in standard deviations of the layer.
+    """
+
+    threshold: float = 0.03
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """By places, everywhere."""
+        return Tolerance("position", self.threshold, "deviation", "largest")
+
+    @classmethod
+    def parse(cls, text: str) -> DeltaCNN:
+        """Reads "deltacnn:0.05"."""
+        return cls(_number("deltacnn", text))
+
+
+@policies.register("cbinfer")
+@dataclass(frozen=True)
+class CBInfer(Policy):
+    """The rule of CBinfer: each convolution compares its input with what it last consumed, by an absolute threshold.
+
+    Source: Cavigelli, Degen, Benini: CBinfer: Change-Based Inference for Convolutional Neural Networks on Video Data,
+    ICDSC 2017.
+
+    Attributes:
+        threshold: largest difference over the channels that stays, in the layer's own units.
+    """
+
+    threshold: float = 0.03
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """By places, everywhere."""
+        return Tolerance("position", self.threshold, "absolute", "largest")
+
+    @classmethod
+    def parse(cls, text: str) -> CBInfer:
+        """Reads "cbinfer:0.05"."""
+        return cls(_number("cbinfer", text))
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise PolicyError(f"{name}:{text} was given; expected a finite threshold of 0 or more, such as {name}:0.1")
+    return value

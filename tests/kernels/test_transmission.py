@@ -1,0 +1,168 @@
+"""What layers tell each other, and convolutions that add up deltas, against their definitions in torch."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from single import error, same_bits
+
+from saccade.graph import Activation, Binary, Convolution, Graph, Operator, Reference, Tensor, Transmission
+from saccade.kernels.reference import run_native
+from saccade.kernels.transmission.reference import update
+from saccade.plan.transmissions import LEAST_COST, element_costs
+from saccade.policy import Policy, Tolerance
+from saccade.runtime import Program, native
+
+few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+class Told(Policy):
+    """Layers tell each other by one tolerance."""
+
+    def __init__(self, tolerance: Tolerance) -> None:
+        object.__setattr__(self, "_tolerance", tolerance)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        return self._tolerance
+
+
+def network(image: tuple[int, ...], convolution: dict, residual: bool, seed: int) -> tuple[Graph, Convolution]:
+    """Returns frame -> absolute value -> convolution (-> + residual) -> ReLU, and the convolution."""
+    generator = torch.Generator().manual_seed(seed)
+    c_in, kernel = image[1], convolution["kernel"]
+    depthwise = convolution.get("depthwise", False)
+    channels, groups = (c_in, c_in) if depthwise else (convolution["channels"], 1)
+    weight = torch.randn((channels, c_in // groups, *kernel), generator=generator)
+    operator = Convolution(
+        "convolution",
+        ("act",),
+        ("sums",),
+        weight / weight[0].numel() ** 0.5,
+        torch.randn(channels, generator=generator),
+        convolution["stride"],
+        convolution["padding"],
+        convolution["dilation"],
+        groups,
+    )
+    shape = tuple(run_native(operator, [torch.zeros(image)], ()).shape)
+    operators: list[Operator] = [Activation("absolute", ("frame",), ("act",), "abs"), operator]
+    tensors = [Tensor("frame", image), Tensor("act", image), Tensor("sums", shape), Tensor("out", shape)]
+    last = "sums"
+    if residual:
+        tensors += [Tensor("other", shape), Tensor("joined", shape)]
+        operators.append(Binary("add", ("sums", "other"), ("joined",), "add"))
+        last = "joined"
+    operators.append(Activation("relu", (last,), ("out",), "relu"))
+    inputs = ("frame", "other") if residual else ("frame",)
+    tree = torch.utils._pytree.tree_structure(0)
+    names = {tensor.name: tensor for tensor in tensors}
+    return Graph(inputs, (Reference("out"),), tree, tuple(operators), names), operator
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> dict:
+    kernel = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
+    return {
+        "kernel": kernel,
+        "channels": draw(st.one_of(st.integers(8, 40), st.integers(90, 200))),
+        "stride": (draw(st.integers(1, 3)), draw(st.integers(1, 3))),
+        "padding": tuple(draw(st.integers(0, kernel[side % 2] - 1)) for side in range(4)),
+        "dilation": (draw(st.integers(1, 2)), draw(st.integers(1, 2))),
+        "depthwise": draw(st.booleans()),
+    }
+
+
+def sequence(image: tuple[int, ...], seed: int) -> list[torch.Tensor]:
+    """Returns a frame, small noise on it, a few changed places, NaN and infinity, and the first again."""
+    generator = torch.Generator().manual_seed(seed)
+    first = torch.randn(image, generator=generator)
+    noisy = first + 0.05 * torch.randn(image, generator=generator)
+    moved = noisy.clone()
+    moved[..., : 1 + image[2] // 3, : 1 + image[3] // 2] += 1
+    broken = moved.clone()
+    broken[0, 0, image[2] // 2, image[3] // 2] = float("nan")
+    broken[-1, -1, 0, 0] = float("inf")
+    return [first, noisy, noisy, moved, broken, broken, moved, first]
+
+
+@few
+@given(
+    convolutions(),
+    st.integers(1, 2),
+    st.integers(2, 40),
+    st.integers(9, 14),
+    st.integers(9, 14),
+    st.booleans(),
+    st.sampled_from([0.0, 0.04, 0.3]),
+    st.integers(1, 2),
+    st.integers(0, 100),
+)
+def test_sums_of_deltas_are_a_convolution_of_what_was_told(
+    convolution, batch, c_in, height, width, residual, threshold, threads, seed
+) -> None:
+    image = (batch, c_in, height, width)
+    graph, operator = network(image, convolution, residual, seed)
+    assume(element_costs(graph)["act"] >= LEAST_COST)
+    others = torch.randn((3, *graph.tensors["out"].shape), generator=torch.Generator().manual_seed(seed))
+    for instruction_set in native.instruction_sets():
+        program = Program(graph, Told(Tolerance("element", threshold, "absolute")), threads, instruction_set)
+        session = program.session(poison=True)
+        told = None
+        for step, frame in enumerate(sequence(image, seed)):
+            other = others[step % 3]
+            output = session(frame, other) if residual else session(frame)
+            value = frame.abs()
+            thresholds = torch.full((c_in,), threshold)
+            told = value if told is None else update(Transmission("", (), ()), value, told, thresholds)[0]
+            held = torch.empty(image)
+            session._native.read(program.tensor_numbers["act.told"], held.data_ptr())
+            assert same_bits(held, told), (instruction_set, step)
+            sums = run_native(operator, [told], tuple(output.shape))
+            expected = torch.relu(sums + other if residual else sums)
+            assert error(output, expected) < 1e-5, (instruction_set, step)
+
+
+@few
+@given(
+    st.sampled_from(["largest", "rms"]),
+    st.integers(1, 2),
+    st.integers(1, 40),
+    st.integers(9, 14),
+    st.sampled_from([0.02, 0.1, 0.3]),
+    st.integers(1, 2),
+    st.integers(0, 100),
+)
+def test_whole_places_are_told_by_their_largest_or_mean_difference(
+    statistic, batch, c_in, side, threshold, threads, seed
+) -> None:
+    image = (batch, c_in, side, side + 3)
+    convolution = {"kernel": (3, 3), "channels": 20, "stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
+    graph, operator = network(image, convolution, False, seed)
+    tolerance = Tolerance("position", threshold, "absolute", statistic)
+    for instruction_set in native.instruction_sets():
+        program = Program(graph, Told(tolerance), threads, instruction_set)
+        session = program.session(poison=True)
+        told = None
+        for step, frame in enumerate(sequence(image, seed)):
+            output = session(frame)
+            value = frame.abs()
+            sending = Transmission("", (), (), "places_by_largest" if statistic == "largest" else "places_by_mean")
+            told = value if told is None else update(sending, value, told, torch.full((c_in,), threshold))[0]
+            expected = torch.relu(run_native(operator, [told], tuple(output.shape)))
+            assert error(output, expected) < 1e-5, (instruction_set, step)
+
+
+def test_few_deltas_are_added_and_many_make_the_layer_recompute() -> None:
+    convolution = {"kernel": (3, 3), "channels": 64, "stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
+    image = (1, 64, 12, 12)
+    graph, _ = network(image, convolution, False, 0)
+    session = Program(graph, Told(Tolerance("element", 0.0, "absolute")), 1).session()
+    frame = torch.randn(image)
+    session(frame)
+    frame[0, 3, 5, 5] += 1
+    session(frame)
+    assert session.last_frame.macs_done == 9 * 64
+    session(frame + 1)
+    assert session.last_frame.macs_done == session.last_frame.macs_dense
