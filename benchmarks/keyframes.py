@@ -173,7 +173,7 @@ def types(record: Record, environment: dict[str, Any]) -> None:
 
 def show(row: dict[str, Any]) -> None:
     """Prints a row."""
-    print(str({key: value for key, value in row.items()}).replace("'", ""), flush=True)
+    print(str(row).replace("'", ""), flush=True)
 
 
 def main(part: str, path: Path | None) -> None:
