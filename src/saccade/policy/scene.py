@@ -14,6 +14,7 @@ from saccade.policy.policy import History
 
 _TILES = 4
 _FEWEST_TILES = 4
+_FEWEST_MOVED = 0.04
 _TEXTURE = 5.0
 _MOVED = 0.7
 
@@ -72,7 +73,7 @@ class SceneChange:
         """Looks cheaply first: the motion is estimated only where most of the textured tiles changed."""
         least = (_TEXTURE * history.grey_level) ** 2
         moved = change.squares > _MOVED**2 * least
-        if int((_tiles(moved) > 0).sum()) < _FEWEST_TILES:
+        if float(moved.float().mean()) < _FEWEST_MOVED or int((_tiles(moved) > 0).sum()) < _FEWEST_TILES:
             return False
         nothing = history.compare(reference, torch.zeros_like(reference))
         textures = nothing.squares - nothing.steps
