@@ -33,7 +33,7 @@ from saccade.policy.change import compare_cells as compare_in_torch
 from saccade.runtime.comparison import compare_cells
 
 CLIPS = ("car-detection.mp4", "bgslib-video.avi", "bottle-detection.mp4", "asl-sister.mkv")
-POLICY = "balanced"
+POLICY = "frugal"
 BEFORE, AFTER = 8, 16
 FOLDER = Path(os.environ.get("SACCADE_DATA", "."))
 Change = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

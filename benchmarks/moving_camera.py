@@ -36,7 +36,7 @@ from saccade.video import open_source
 
 CLIPS = ("bottle-detection.mp4", "bgslib-video.avi", "car-detection.mp4")
 SPEEDS = (1, 4, 8, 16)
-POLICIES = ("exact", "balanced")
+POLICIES = ("exact", "frugal")
 FIRST = 60
 MARGIN = 128
 

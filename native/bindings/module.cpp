@@ -101,6 +101,13 @@ NB_MODULE(native, module) {
         }
         return names;
     });
+    module.def(
+        "multiply_adds",
+        [](const std::string &instruction_set, int64_t rounds) {
+            float sink = 0.5f;
+            return saccade::Program(instruction_set).kernels->multiply_adds(rounds, &sink);
+        },
+        "instruction_set"_a, "rounds"_a, nb::call_guard<nb::gil_scoped_release>());
     module.attr("compiler") = __VERSION__;
     module.def(
         "compare_cells",

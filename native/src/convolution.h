@@ -13,6 +13,10 @@ constexpr int kBlockPixels = 192;
 // Weights of one chunk: about this many floats, so that they stay in the first or second level of cache while all
 // places of a block pass over them.
 constexpr int kChunkFloats = 24 * 1024;
+// Few places pass over weights faster than memory delivers them: with chunks this short, the rows that are asked for
+// ahead of time belong to the next chunk while all places pass over this one. Measured with AVX2 only.
+constexpr int kFewPlaces = kLanes == 8 ? 24 : 0;
+constexpr int kShortChunkFloats = 1024;
 
 template <int Vectors> constexpr int tile_pixels() {
     if constexpr (kLanes == 16 || kMaxVectors == 4) {
@@ -22,7 +26,7 @@ template <int Vectors> constexpr int tile_pixels() {
     }
 }
 
-constexpr int kPrefetchRows = 16;
+constexpr int kPrefetchRows = kLanes == 8 ? 64 : 16;
 
 struct Chunk {
     int first_segment, last_segment; // whole segments, or a part of one:
@@ -30,6 +34,31 @@ struct Chunk {
     int64_t weights;                 // rows of the panel before this chunk
     bool is_first, is_last;
 };
+
+// One row of weights, for one input value of each place.
+template <int Pixels, int Vectors>
+static SACCADE_INLINE void add_products(const float *weights, const float *const (&pointers)[Pixels], int64_t k,
+                                        Vector (&sums)[Pixels][Vectors]) {
+    constexpr int width = Vectors * kLanes;
+    Vector row[Vectors];
+#pragma GCC unroll 4
+    for (int vector = 0; vector < Vectors; ++vector) {
+        row[vector] = load(weights + vector * kLanes);
+        keep_in_register(row[vector]);
+    }
+#pragma GCC unroll 4
+    for (int line = 0; line < width; line += 16) {
+        __builtin_prefetch(weights + kPrefetchRows * width + line);
+    }
+#pragma GCC unroll 16
+    for (int pixel = 0; pixel < Pixels; ++pixel) {
+        const Vector value = splat(pointers[pixel][k]);
+#pragma GCC unroll 4
+        for (int vector = 0; vector < Vectors; ++vector) {
+            sums[pixel][vector] += value * row[vector];
+        }
+    }
+}
 
 template <int Pixels, int Vectors, bool Whole, bool Simple>
 static SACCADE_INLINE void finish_as(const ConvolutionArguments &arguments, const Panel &panel,
@@ -90,6 +119,14 @@ static void tile(const ConvolutionArguments &arguments, const Panel &panel, cons
                 chunk.is_first ? load(bias + vector * kLanes) : load(scratch + pixel * width + vector * kLanes);
         }
     }
+    // In short sums there is no time for it.
+    const bool ahead = kPrefetchPlaces && chunk.is_last && arguments.segments * arguments.segment_length >= 48;
+    for (int pixel = 0; ahead && pixel < Pixels; ++pixel) {
+        prefetch_output(outputs[pixel] + panel.channel, width);
+        if (residuals != nullptr) {
+            prefetch(residuals[pixel] + panel.channel, width);
+        }
+    }
     const float *weights = arguments.weights + panel.weights + chunk.weights * width;
     for (int segment = chunk.first_segment; segment < chunk.last_segment; ++segment) {
         const int64_t offset = arguments.segment_offsets[segment] + panel.input_offset + chunk.first;
@@ -100,25 +137,8 @@ static void tile(const ConvolutionArguments &arguments, const Panel &panel, cons
         }
         const int64_t length = chunk.last - chunk.first;
         for (int64_t k = 0; k < length; ++k) {
-            Vector row[Vectors];
-#pragma GCC unroll 4
-            for (int vector = 0; vector < Vectors; ++vector) {
-                row[vector] = load(weights + vector * kLanes);
-                keep_in_register(row[vector]);
-            }
-#pragma GCC unroll 4
-            for (int line = 0; line < width; line += 16) {
-                __builtin_prefetch(weights + kPrefetchRows * width + line);
-            }
+            add_products<Pixels, Vectors>(weights, pointers, k, sums);
             weights += width;
-#pragma GCC unroll 16
-            for (int pixel = 0; pixel < Pixels; ++pixel) {
-                const Vector value = splat(pointers[pixel][k]);
-#pragma GCC unroll 4
-                for (int vector = 0; vector < Vectors; ++vector) {
-                    sums[pixel][vector] += value * row[vector];
-                }
-            }
         }
     }
     if (chunk.is_last) {
@@ -153,8 +173,13 @@ static void panel_pass(const ConvolutionArguments &arguments, const Panel &panel
         Tile entry[pixels + 1];
         Tiles() { fill_tiles<Vectors, pixels>(entry); }
     } tiles;
+    // Where one stretch is all that a place needs, it is asked for while the tile before is computed.
+    const bool ahead = kPrefetchPlaces && arguments.segments == 1 && panel.channel == 0;
     for (int first = 0; first < count; first += pixels) {
         const int size = count - first < pixels ? count - first : pixels;
+        for (int next = first + pixels; ahead && next < first + 2 * pixels && next < count; ++next) {
+            prefetch(inputs[next] + chunk.first, chunk.last - chunk.first);
+        }
         tiles.entry[size](arguments, panel, chunk, bias, inputs + first, outputs + first,
                           residuals == nullptr ? nullptr : residuals + first,
                           scratch + static_cast<int64_t>(first) * Vectors * kLanes);
@@ -194,7 +219,7 @@ static void convolution(const ConvolutionArguments &arguments, const float *cons
         const float *bias = arguments.bias + bias_offset;
         const int width = panel.vectors * kLanes;
         bias_offset += width;
-        const int rows = kChunkFloats / width;
+        const int rows = (count <= kFewPlaces ? kShortChunkFloats : kChunkFloats) / width;
         const int length = arguments.segment_length;
         if (arguments.segments == 0) { // a place that no tap reaches, in a transposed convolution
             chunk_pass(arguments, panel, {0, 0, 0, 0, 0, true, true}, bias, inputs, outputs, residuals, count, scratch);

@@ -1,4 +1,4 @@
-// Depthwise convolution over a stretch of one row: four neighbouring places share the weights and, at stride 1, the
+// Depthwise convolution over a stretch of one row: eight neighbouring places share the weights and, at stride 1, the
 // columns that their windows have in common. Taps are added by rows, then columns, whatever the stretch's length.
 #pragma once
 
@@ -20,14 +20,14 @@ static SACCADE_INLINE void depthwise_finish(const DepthwiseArguments &arguments,
                                             Vector (&sums)[Places], int channel, int channels, Bounds bounds) {
     const int left = channels - channel;
     if (left >= kLanes && bounds.enough && place.residual == nullptr) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int index = 0; index < Places; ++index) {
             store(place.output + index * place.output_pixel_stride + channel,
                   at_most(at_least(sums[index], bounds.low), bounds.high));
         }
         return;
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int index = 0; index < Places; ++index) {
         Vector value = sums[index];
         if (place.residual != nullptr) {
@@ -45,27 +45,34 @@ static SACCADE_INLINE void depthwise_finish(const DepthwiseArguments &arguments,
 }
 
 template <int Height, int Width, int Stride, int Places>
-static void depthwise_tile(const DepthwiseArguments &arguments, const DepthwisePlace &place, int channels) {
+static __attribute__((noinline)) void depthwise_tile(const DepthwiseArguments &arguments, const DepthwisePlace &place,
+                                                     int channels) {
     constexpr int columns = (Places - 1) * Stride + Width;
     const Bounds bounds = bounds_of(arguments.activation);
+    const int64_t pixel_stride = place.input_pixel_stride, row_stride = place.input_row_stride;
+    const int64_t tap_stride = arguments.tap_stride;
     for (int channel = 0; channel < channels; channel += kLanes) {
         Vector sums[Places];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int index = 0; index < Places; ++index) {
             sums[index] = load(arguments.bias + channel);
         }
-#pragma GCC unroll 7
+        const float *row = place.input + channel;
+        const float *taps = arguments.weights + channel;
+        // Rows one by one: with all of them unrolled, weights and addresses are spilled to the stack.
+#pragma GCC unroll 1
         for (int y = 0; y < Height; ++y) {
-            const float *row = place.input + y * place.input_row_stride + channel;
             Vector weights[Width];
 #pragma GCC unroll 7
             for (int x = 0; x < Width; ++x) {
-                weights[x] = load(arguments.weights + (y * Width + x) * arguments.tap_stride + channel);
+                weights[x] = load(taps + x * tap_stride);
             }
-#pragma GCC unroll 16
+            const float *source = row;
+#pragma GCC unroll 32
             for (int column = 0; column < columns; ++column) {
-                const Vector value = load(row + column * place.input_pixel_stride);
-#pragma GCC unroll 4
+                const Vector value = load(source);
+                source += pixel_stride;
+#pragma GCC unroll 8
                 for (int index = 0; index < Places; ++index) {
                     const int x = column - index * Stride;
                     if (x >= 0 && x < Width) {
@@ -73,6 +80,8 @@ static void depthwise_tile(const DepthwiseArguments &arguments, const DepthwiseP
                     }
                 }
             }
+            row += row_stride;
+            taps += Width * tap_stride;
         }
         depthwise_finish<Places>(arguments, place, sums, channel, channels, bounds);
     }
@@ -94,22 +103,41 @@ static void depthwise_place(const DepthwiseArguments &arguments, const Depthwise
     }
 }
 
+// Asks for what the next tile of a row reads and the one before did not, and for what it writes.
+template <int Size, int Stride, int Places>
+static SACCADE_INLINE void depthwise_prefetch(const DepthwisePlace &place, int channels) {
+    constexpr int read = (Places - 1) * Stride + Size;
+    for (int row = Size - Stride; row < Size; ++row) { // the rows above were read for the row of outputs before
+        const float *source = place.input + row * place.input_row_stride + read * place.input_pixel_stride;
+        for (int column = 0; column < Places * Stride; ++column) {
+            prefetch(source + column * place.input_pixel_stride, channels);
+        }
+    }
+    for (int index = Places; index < 2 * Places; ++index) {
+        prefetch_output(place.output + index * place.output_pixel_stride, channels);
+    }
+}
+
+template <int Size, int Stride, int Places>
+static SACCADE_INLINE int depthwise_tiles(const DepthwiseArguments &arguments, DepthwisePlace &place, int channels,
+                                          int done, int count) {
+    for (; done + Places <= count; done += Places) {
+        if (kPrefetchPlaces && Places > 1) {
+            depthwise_prefetch<Size, Stride, Places>(place, channels);
+        }
+        depthwise_tile<Size, Size, Stride, Places>(arguments, place, channels);
+        place.input += Places * Stride * place.input_pixel_stride;
+        place.output += Places * place.output_pixel_stride;
+        place.residual += place.residual == nullptr ? 0 : Places * place.residual_pixel_stride;
+    }
+    return done;
+}
+
 template <int Size, int Stride>
 static void depthwise_row(const DepthwiseArguments &arguments, DepthwisePlace place, int channels, int count) {
-    constexpr int places = 4;
-    int done = 0;
-    for (; done + places <= count; done += places) {
-        depthwise_tile<Size, Size, Stride, places>(arguments, place, channels);
-        place.input += places * Stride * place.input_pixel_stride;
-        place.output += places * place.output_pixel_stride;
-        place.residual += place.residual == nullptr ? 0 : places * place.residual_pixel_stride;
-    }
-    for (; done < count; ++done) {
-        depthwise_tile<Size, Size, Stride, 1>(arguments, place, channels);
-        place.input += Stride * place.input_pixel_stride;
-        place.output += place.output_pixel_stride;
-        place.residual += place.residual == nullptr ? 0 : place.residual_pixel_stride;
-    }
+    int done = depthwise_tiles<Size, Stride, 8>(arguments, place, channels, 0, count);
+    done = depthwise_tiles<Size, Stride, 4>(arguments, place, channels, done, count);
+    depthwise_tiles<Size, Stride, 1>(arguments, place, channels, done, count);
 }
 
 static void depthwise(const DepthwiseArguments &arguments, const float *input, int64_t input_pixel_stride,

@@ -172,11 +172,20 @@ class DenseElements final : public ElementConvolution {
                   tap_offsets(layout_of(program, options.input), options.shape), {Function::identity, 0.0f, 0.0f}),
           weights_(static_cast<size_t>(int64_t{taps_} * channels_in_ * width_ + program.kernels->lanes)) {
         macs = places_ * channels_out_ * channels_in_ * taps_;
-        for (int out = 0; out < channels_out_; ++out) {
-            for (int in = 0; in < channels_in_; ++in) {
-                for (int tap = 0; tap < taps_; ++tap) {
-                    weights_.data()[(int64_t{tap} * channels_in_ + in) * width_ + out] =
-                        weight[(int64_t{out} * channels_in_ + in) * taps_ + tap];
+        const int most = program.kernels->delta_vectors;
+        const int panels = (vectors_ + most - 1) / most;
+        for (int panel = 0; panel < panels; ++panel) {
+            const int first = vectors_ * panel / panels;
+            panels_.push_back({first * program.kernels->lanes, vectors_ * (panel + 1) / panels - first});
+            const int last = std::min(channels_out_, (first + panels_.back().vectors) * program.kernels->lanes);
+            const int64_t row = int64_t{panels_.back().vectors} * program.kernels->lanes;
+            float *packed = weights_.data() + int64_t{taps_} * channels_in_ * panels_.back().channel;
+            for (int out = panels_.back().channel; out < last; ++out) {
+                for (int in = 0; in < channels_in_; ++in) {
+                    for (int tap = 0; tap < taps_; ++tap) {
+                        packed[(int64_t{tap} * channels_in_ + in) * row + out - panels_.back().channel] =
+                            weight[(int64_t{out} * channels_in_ + in) * taps_ + tap];
+                    }
                 }
             }
         }
@@ -208,28 +217,26 @@ class DenseElements final : public ElementConvolution {
         const KernelTable &kernels = session.kernels();
         const View input = session.view(inputs[0]);
         float *sums = session.state(*this);
-        const int panels = (vectors_ + kernels.delta_vectors - 1) / kernels.delta_vectors;
         // Weights that do not stay in the second cache are gone through tap by tap, by all places of a task.
-        const int64_t panel_bytes = int64_t{taps_} * channels_in_ * width_ / panels * int64_t{sizeof(float)};
+        const int64_t panel_bytes =
+            int64_t{taps_} * channels_in_ * panels_[0].vectors * kernels.lanes * int64_t{sizeof(float)};
         const bool tap_by_tap = panel_bytes > kWeightsInCache && taps_ > 1;
         const int passes = tap_by_tap ? taps_ : 1;
         const int64_t cost = sent.sent * taps_ * width_ / std::max<int64_t>(map.active(), 1);
         parallel_ranges(session, map, cost, [&](int64_t first, int64_t last) {
             std::vector<DeltaList> lists(static_cast<size_t>(taps_));
-            for (int panel = 0; panel < panels; ++panel) {
-                const int first_vector = vectors_ * panel / panels;
-                const int vectors = vectors_ * (panel + 1) / panels - first_vector;
-                const int offset = first_vector * kernels.lanes;
+            for (const PanelOfDeltas &panel : panels_) {
+                const float *weights = weights_.data() + int64_t{taps_} * channels_in_ * panel.channel;
+                const int64_t row = int64_t{panel.vectors} * kernels.lanes;
                 for (int pass = 0; pass < passes; ++pass) {
                     const int first_tap = tap_by_tap ? pass : 0;
                     const int last_tap = tap_by_tap ? pass + 1 : taps_;
                     for_each_run(map, first, last, [&](const Run &run) {
-                        float *target = sums + place_of(run) * width_ + offset;
+                        float *target = sums + place_of(run) * width_ + panel.channel;
                         for (int x = run.first_x; x < run.last_x; ++x, target += width_) {
                             const int count = gather(input, sent, run, x, first_tap, last_tap, lists.data());
                             if (count > 0) {
-                                kernels.accumulate(weights_.data() + offset, width_, lists.data(), count, vectors,
-                                                   target);
+                                kernels.accumulate(weights, row, lists.data(), count, panel.vectors, target);
                             }
                         }
                     });
@@ -240,8 +247,13 @@ class DenseElements final : public ElementConvolution {
 
     static constexpr int64_t kWeightsInCache = 256 * 1024;
 
+    struct PanelOfDeltas {
+        int channel, vectors; // its first output channel, its width
+    };
+
     PackedConvolution packed_;
-    Memory weights_; // [taps][input channels][output channels rounded up to whole vectors]
+    Memory weights_; // by panel: [taps][input channels][vectors * lanes]
+    std::vector<PanelOfDeltas> panels_;
 };
 
 class DepthwiseElements final : public ElementConvolution {

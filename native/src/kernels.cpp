@@ -1,4 +1,5 @@
 // The kernels of one instruction set. The build compiles this file once for each, with SACCADE_ISA naming it.
+#include "arithmetic_peak.h"
 #include "cell_sums.h"
 #include "comparison.h"
 #include "convolution.h"
@@ -7,6 +8,7 @@
 #include "elementwise.h"
 #include "normalization.h"
 #include "pooling.h"
+#include "winograd.h"
 
 #define SACCADE_TEXT(name) #name
 #define SACCADE_NAME(name) SACCADE_TEXT(name)
@@ -17,13 +19,30 @@ namespace saccade {
 
 const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
     static const KernelTable table = {
-        SACCADE_NAME(SACCADE_ISA),        SACCADE_ISA::kLanes,        SACCADE_ISA::kMaxVectors,
-        SACCADE_ISA::kBlockPixels,        SACCADE_ISA::kDeltaVectors, SACCADE_ISA::convolution,
-        SACCADE_ISA::depthwise,           SACCADE_ISA::elementwise,   SACCADE_ISA::max_pool,
-        SACCADE_ISA::average_pool,        SACCADE_ISA::window_sum,    SACCADE_ISA::vector_sum,
-        SACCADE_ISA::partial_linear,      SACCADE_ISA::bilinear,      SACCADE_ISA::softmax,
-        SACCADE_ISA::layer_normalization, SACCADE_ISA::compare,       SACCADE_ISA::cell_sums_of_floats,
-        SACCADE_ISA::cell_sums_of_bytes,  SACCADE_ISA::transmit,      SACCADE_ISA::place_difference,
+        SACCADE_NAME(SACCADE_ISA),
+        SACCADE_ISA::kLanes,
+        SACCADE_ISA::kMaxVectors,
+        SACCADE_ISA::kBlockPixels,
+        SACCADE_ISA::kWinogradPays ? SACCADE_ISA::kWinogradTiles : 0,
+        SACCADE_ISA::kDeltaVectors,
+        SACCADE_ISA::convolution,
+        SACCADE_ISA::winograd,
+        SACCADE_ISA::depthwise,
+        SACCADE_ISA::elementwise,
+        SACCADE_ISA::max_pool,
+        SACCADE_ISA::average_pool,
+        SACCADE_ISA::window_sum,
+        SACCADE_ISA::vector_sum,
+        SACCADE_ISA::partial_linear,
+        SACCADE_ISA::bilinear,
+        SACCADE_ISA::softmax,
+        SACCADE_ISA::layer_normalization,
+        SACCADE_ISA::compare,
+        SACCADE_ISA::multiply_adds,
+        SACCADE_ISA::cell_sums_of_floats,
+        SACCADE_ISA::cell_sums_of_bytes,
+        SACCADE_ISA::transmit,
+        SACCADE_ISA::place_difference,
         SACCADE_ISA::accumulate,
     };
     return &table;

@@ -4,9 +4,6 @@
 
 namespace saccade {
 
-namespace {
-
-// Panels of nearly equal width: 96 channels make 48 + 48, not 64 + 32.
 std::vector<int> panel_widths(int vectors, int most) {
     const int count = (vectors + most - 1) / most;
     std::vector<int> widths;
@@ -15,6 +12,8 @@ std::vector<int> panel_widths(int vectors, int most) {
     }
     return widths;
 }
+
+namespace {
 
 // Groups narrower than a vector are computed several at a time, their weights on the diagonal of a wider panel.
 int joined_groups(int groups, int channels_each, int lanes) {

@@ -7,6 +7,8 @@
 
 namespace saccade {
 
+// Panels of nearly equal width, in vectors: 96 channels make 48 + 48, not 64 + 32.
+std::vector<int> panel_widths(int vectors, int most);
 // A tensor's strides, which every session of the program shares: weights are packed once for them.
 View layout_of(const Program &program, int tensor);
 // Floats from a place's base pointer to each tap of its window.

@@ -76,9 +76,12 @@ Session::Session(std::shared_ptr<const Program> program, int threads, bool poiso
             kept_[op.get()] = std::move(made);
         }
     }
-    scratch_.resize(static_cast<size_t>(pool_->threads()));
-    for (std::vector<float> &buffer : scratch_) {
-        buffer.resize(static_cast<size_t>(kernels().block_pixels * kernels().max_vectors * kernels().lanes));
+    int64_t scratch = int64_t{kernels().block_pixels} * kernels().max_vectors * kernels().lanes;
+    for (const auto &op : program_->operators) {
+        scratch = std::max(scratch, op->scratch_floats());
+    }
+    for (int thread = 0; thread < pool_->threads(); ++thread) {
+        scratch_.push_back(std::make_unique<Memory>(static_cast<size_t>(scratch)));
     }
     if (poisoned) {
         poison();
@@ -164,7 +167,7 @@ ChangeMap &Session::own_map(int tensor) {
 
 float *Session::state(const Operator &op) { return states_.at(&op); }
 
-float *Session::scratch(int thread) { return scratch_[static_cast<size_t>(thread)].data(); }
+float *Session::scratch(int thread) { return scratch_[static_cast<size_t>(thread)]->data(); }
 
 size_t Session::bytes() const {
     size_t total = memory_->bytes();
@@ -181,12 +184,12 @@ size_t Session::bytes() const {
 }
 
 float *Session::held_floats(int tensor) {
-    std::vector<float> &held = references_[tensor].floats;
+    auto &held = references_[tensor].floats;
     return held.empty() ? nullptr : held.data();
 }
 
 uint8_t *Session::held_bytes(int tensor) {
-    std::vector<uint8_t> &held = references_[tensor].bytes;
+    auto &held = references_[tensor].bytes;
     return held.empty() ? nullptr : held.data();
 }
 
@@ -211,11 +214,20 @@ void Session::take_run(const View &view, const Element *frame, Element *referenc
     const int64_t plane = int64_t{view.h} * view.w;
     const int64_t base = int64_t{run.image} * view.c * plane + int64_t{run.y} * view.w;
     float *target = view.at(run.image, run.y, 0);
+    if (view.c == 3) { // one pass for what most frames are
+        const Element *red = frame + base, *green = red + plane, *blue = green + plane;
+        for (int x = run.first_x; x < run.last_x; ++x) {
+            float *place = target + x * view.pixel_stride;
+            place[0] = static_cast<float>(red[x]);
+            place[1] = static_cast<float>(green[x]);
+            place[2] = static_cast<float>(blue[x]);
+        }
+    }
     for (int channel = 0; channel < view.c; ++channel) {
         const Element *source = frame + base + channel * plane;
         std::memcpy(reference + base + channel * plane + run.first_x, source + run.first_x,
                     static_cast<size_t>(run.last_x - run.first_x) * sizeof(Element));
-        for (int x = run.first_x; x < run.last_x; ++x) {
+        for (int x = run.first_x; view.c != 3 && x < run.last_x; ++x) {
             target[x * view.pixel_stride + channel] = static_cast<float>(source[x]);
         }
     }
@@ -238,6 +250,9 @@ bool compare_channel(const KernelTable &, const uint8_t *frame, const uint8_t *r
         if (std::memcmp(frame + first, reference + first, static_cast<size_t>(size)) == 0) {
             continue;
         }
+        if (changed == nullptr) {
+            return true;
+        }
         any = true;
         for (int64_t place = first; place < first + size; ++place) {
             changed[place] |= frame[place] != reference[place];
@@ -248,10 +263,10 @@ bool compare_channel(const KernelTable &, const uint8_t *frame, const uint8_t *r
 
 template <typename Element> struct ReferenceOf;
 template <> struct ReferenceOf<float> {
-    template <typename R> static std::vector<float> &get(R &reference) { return reference.floats; }
+    template <typename R> static auto &get(R &reference) { return reference.floats; }
 };
 template <> struct ReferenceOf<uint8_t> {
-    template <typename R> static std::vector<uint8_t> &get(R &reference) { return reference.bytes; }
+    template <typename R> static auto &get(R &reference) { return reference.bytes; }
 };
 
 } // namespace
@@ -260,7 +275,7 @@ template <typename Element> bool Session::load(int tensor, const Element *frame,
     const View &view = views_[static_cast<size_t>(tensor)];
     const int64_t plane = int64_t{view.h} * view.w;
     Reference &reference = references_[tensor];
-    std::vector<Element> &held = ReferenceOf<Element>::get(reference);
+    auto &held = ReferenceOf<Element>::get(reference);
     held.resize(static_cast<size_t>(view.n * view.c * plane));
     ChangeMap &map = own_map(tensor);
     if (!reference.taken) {
@@ -269,15 +284,18 @@ template <typename Element> bool Session::load(int tensor, const Element *frame,
     } else if (mask != nullptr) {
         map.set(mask);
     } else {
-        uint8_t *bytes = map.edit();
-        bool any = false;
+        uint8_t *bytes = nullptr; // most frames that change nothing need no map
         for (int image = 0; image < view.n; ++image) {
             for (int channel = 0; channel < view.c; ++channel) {
                 const int64_t base = (int64_t{image} * view.c + channel) * plane;
-                any |= compare_channel(kernels(), frame + base, held.data() + base, plane, bytes + image * plane);
+                if (bytes == nullptr && !compare_channel(kernels(), frame + base, held.data() + base, plane, nullptr)) {
+                    continue;
+                }
+                bytes = bytes == nullptr ? map.edit() : bytes;
+                compare_channel(kernels(), frame + base, held.data() + base, plane, bytes + image * plane);
             }
         }
-        any ? map.count() : map.set_none();
+        bytes == nullptr ? map.set_none() : map.count();
     }
     for (const Run &run : map.runs()) {
         take_run(view, frame, held.data(), run);

@@ -133,6 +133,22 @@ static SACCADE_INLINE void keep_in_register(Vector &value) {
 #endif
 }
 
+// Whether places are asked for before they are needed: most layers' activations come from memory, and what a kernel
+// reads of them is too scattered for the processor to foresee. Measured with AVX2 only.
+constexpr bool kPrefetchPlaces = kLanes == 8;
+
+static SACCADE_INLINE void prefetch(const float *source, int64_t floats) {
+    for (int64_t line = 0; line < floats; line += 16) {
+        __builtin_prefetch(source + line);
+    }
+}
+
+static SACCADE_INLINE void prefetch_output(const float *target, int64_t floats) {
+    for (int64_t line = 0; line < floats; line += 16) {
+        __builtin_prefetch(target + line, 1);
+    }
+}
+
 // Comparisons are written so that NaN passes through, as in torch.
 static SACCADE_INLINE Vector at_least(Vector value, float bound) { return value < splat(bound) ? splat(bound) : value; }
 

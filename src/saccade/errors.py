@@ -8,11 +8,21 @@
     │   └── CaptureError           the model could not be turned into a graph
     ├── FrameError                 a frame does not fit the model
     ├── PolicyError                a policy is unknown or its fields contradict each other
+    ├── CalibrationError           a clip is too short to calibrate on, or a goal cannot be met
+    ├── AuditError                 an audit's frames or its error limit are out of range
+    ├── MetricError                a metric is unknown, failed or does not suit the outputs
     ├── RegistryError              a name is unknown or registered twice
+    ├── GateError                  a gate cannot be made or used with these options
     ├── VideoError                 a video source or sink failed
     │   ├── SourceError            missing, empty, truncated or not a video
     │   └── SinkError              the output cannot be written
     ├── WeightsError               a weights file is missing, unsafe or does not fit
+    ├── ExplanationError           a network cannot be explained as asked
+    │   ├── PhotographError        an image is missing, unreadable or none
+    │   ├── RegionError            a mask or a box is missing, unreadable or does not fit its image
+    │   └── StageError             the network has no stage or module of that name
+    ├── ExperimentError            an experiment cannot be run as asked
+    │   └── DataError              a data set is missing or damaged
     └── MissingPackageError        an optional package is not installed
 
 A message says what was given, what was expected, and what to do.
@@ -51,8 +61,24 @@ class PolicyError(SaccadeError):
     """A policy is unknown or its fields contradict each other."""
 
 
+class CalibrationError(SaccadeError):
+    """A clip is too short to calibrate on, or a goal cannot be met."""
+
+
+class AuditError(SaccadeError):
+    """An audit's frames or its error limit are out of range."""
+
+
+class MetricError(SaccadeError):
+    """A metric is unknown, failed or does not suit the model's outputs."""
+
+
 class RegistryError(SaccadeError):
     """A name is unknown or registered twice."""
+
+
+class GateError(SaccadeError):
+    """A gate cannot be made or used with these options."""
 
 
 class VideoError(SaccadeError):
@@ -69,6 +95,30 @@ class SinkError(VideoError):
 
 class WeightsError(SaccadeError):
     """A weights file is missing, unsafe or does not fit the model."""
+
+
+class ExplanationError(SaccadeError):
+    """A network cannot be explained as asked."""
+
+
+class PhotographError(ExplanationError):
+    """An image is missing, unreadable or none."""
+
+
+class RegionError(ExplanationError):
+    """A mask or a box is missing, unreadable or does not fit its image."""
+
+
+class StageError(ExplanationError):
+    """The network has no stage or module of that name."""
+
+
+class ExperimentError(SaccadeError):
+    """An experiment cannot be run as asked."""
+
+
+class DataError(ExperimentError):
+    """A data set is missing or damaged."""
 
 
 class MissingPackageError(SaccadeError):

@@ -50,3 +50,15 @@ def test_the_picture_is_not_changed():
     rgb.flags.writeable = False
     Preprocessing()(rgb).zero_()
     assert rgb.any()
+
+
+@pytest.mark.parametrize("letterbox", [False, True])
+def test_boxes_in_the_frame_are_found_again_in_the_picture(letterbox):
+    picture = np.zeros((60, 90, 3), dtype=np.uint8)
+    picture[20:40, 30:75] = 255
+    preprocessing = Preprocessing(size=(128, 96), letterbox=letterbox)
+    bright = preprocessing(picture)[0, 0] > 0.75
+    rows, columns = bright.any(1).nonzero()[:, 0], bright.any(0).nonzero()[:, 0]
+    frame_box = torch.tensor([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]])
+    (box,) = preprocessing.in_picture(frame_box, (128, 96), (60, 90)).tolist()
+    assert box == pytest.approx([30, 20, 75, 40], abs=1.5)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from single import error, same_bits
 
 from saccade.graph import Activation, Binary, Convolution, Graph, Operator, Reference, Tensor, Transmission
 from saccade.kernels.reference import run_native
 from saccade.kernels.transmission.reference import update
-from saccade.plan.transmissions import LEAST_COST, element_costs
 from saccade.policy import Policy, Tolerance
 from saccade.runtime import Program, native
 
@@ -104,10 +103,14 @@ def test_sums_of_deltas_are_a_convolution_of_what_was_told(
 ) -> None:
     image = (batch, c_in, height, width)
     graph, operator = network(image, convolution, residual, seed)
-    assume(element_costs(graph)["act"] >= LEAST_COST)
     others = torch.randn((3, *graph.tensors["out"].shape), generator=torch.Generator().manual_seed(seed))
     for instruction_set in native.instruction_sets():
-        program = Program(graph, Told(Tolerance("element", threshold, "absolute")), threads, instruction_set)
+        program = Program(
+            graph,
+            Told(Tolerance("element", threshold, "absolute", delta_cost=2.0, least_cost=0)),
+            threads,
+            instruction_set,
+        )
         session = program.session(poison=True)
         told = None
         for step, frame in enumerate(sequence(image, seed)):
@@ -140,7 +143,7 @@ def test_whole_places_are_told_by_their_largest_or_mean_difference(
     image = (batch, c_in, side, side + 3)
     convolution = {"kernel": (3, 3), "channels": 20, "stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
     graph, operator = network(image, convolution, False, seed)
-    tolerance = Tolerance("position", threshold, "absolute", statistic)
+    tolerance = Tolerance("position", threshold, "absolute", statistic, least_cost=0)
     for instruction_set in native.instruction_sets():
         program = Program(graph, Told(tolerance), threads, instruction_set)
         session = program.session(poison=True)
@@ -158,7 +161,7 @@ def test_few_deltas_are_added_and_many_make_the_layer_recompute() -> None:
     convolution = {"kernel": (3, 3), "channels": 64, "stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
     image = (1, 64, 12, 12)
     graph, _ = network(image, convolution, False, 0)
-    session = Program(graph, Told(Tolerance("element", 0.0, "absolute")), 1).session()
+    session = Program(graph, Told(Tolerance("element", 0.0, "absolute", delta_cost=2.0, least_cost=0)), 1).session()
     frame = torch.randn(image)
     session(frame)
     frame[0, 3, 5, 5] += 1

@@ -49,3 +49,18 @@ def test_boxes_outside_the_frame_do_not_fail():
 def test_stretching_a_map_takes_the_nearest_place():
     mask = np.array([[True, False], [False, True]])
     assert stretch(mask, 4, 4).tolist() == np.kron(mask, np.ones((2, 2), dtype=bool)).tolist()
+
+
+def test_a_note_is_drawn_behind_the_title_and_an_alarm_stands_out():
+    plain, note, alarm = (
+        draw_overlay(_grey(480, 640), title="frame 3", share=0.5, note=text, alarm=alarm)[480:]
+        for text, alarm in (("", False), ("error 0.031", False), ("error 0.031", True))
+    )
+    assert (plain != note).any()
+    assert ((alarm[..., 0] > 200) & (alarm[..., 1] < 120)).any()
+    assert not ((note[..., 0] > 200) & (note[..., 1] < 120)).any()
+
+
+def test_a_note_that_does_not_fit_is_left_out():
+    plain, note = (draw_overlay(_grey(96, 128), title="frame 3", share=0.5, note=text) for text in ("", "error " * 9))
+    assert (plain == note).all()

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "saccade/change_map.h"
+#include "saccade/huge_pages.h"
 #include "saccade/thread_pool.h"
 #include "saccade/types.h"
 
@@ -49,6 +50,8 @@ class Operator {
     virtual void run(Session &session) const = 0;
     // Floats of memory of its own that it keeps from frame to frame.
     virtual int64_t state_floats() const { return 0; }
+    // Floats that each thread needs while it runs, and that nothing is kept in.
+    virtual int64_t scratch_floats() const { return 0; }
     // Memory of other kinds; null where there is none.
     virtual std::unique_ptr<OperatorMemory> make_memory() const { return nullptr; }
     virtual int64_t work(const Session &session) const; // multiply-adds of the last run
@@ -152,10 +155,10 @@ class Session {
     std::vector<const ChangeMap *> current_;
     std::map<const Operator *, float *> states_;
     std::map<const Operator *, std::unique_ptr<OperatorMemory>> kept_;
-    std::vector<std::vector<float>> scratch_;
+    std::vector<std::unique_ptr<Memory>> scratch_;
     struct Reference {
-        std::vector<float> floats;
-        std::vector<uint8_t> bytes;
+        std::vector<float, HugePages<float>> floats;
+        std::vector<uint8_t, HugePages<uint8_t>> bytes;
         bool taken = false;
     };
     std::map<int, Reference> references_;

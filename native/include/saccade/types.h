@@ -73,6 +73,25 @@ struct ConvolutionArguments {
     Activation activation;
 };
 
+// Two by two neighbouring output places of a 3 x 3 convolution and the 4 x 4 input places that they need.
+struct WinogradTile {
+    const float *input;
+    float *output;
+    const float *residual; // or null
+    uint8_t rows, columns; // of the input that may be read, 3 or 4; zeros stand for the rest
+    uint8_t places;        // which of the four are to be written: bit 2 * row + column
+};
+
+struct WinogradArguments {
+    const float *weights; // by panel: [16 points][channels][vectors * lanes]
+    const float *bias;    // by panel, [most vectors * lanes]
+    const Panel *panels;
+    int32_t channels; // of the input
+    int64_t input_row_stride, input_pixel_stride, output_row_stride, output_pixel_stride;
+    int64_t residual_row_stride, residual_pixel_stride;
+    Activation activation;
+};
+
 struct DepthwiseArguments {
     const float *weights; // [kernel height * kernel width][channels rounded up to whole vectors]
     const float *bias;
@@ -120,15 +139,22 @@ constexpr int kCellSide = 8;
 // The kernels of one instruction set.
 struct KernelTable {
     const char *name;
-    int32_t lanes;         // floats a vector
-    int32_t max_vectors;   // widest panel, in vectors
-    int32_t block_pixels;  // places that share one pass over a panel's weights
-    int32_t delta_vectors; // widest row of sums that `accumulate` takes, in vectors
+    int32_t lanes;          // floats a vector
+    int32_t max_vectors;    // widest panel, in vectors
+    int32_t block_pixels;   // places that share one pass over a panel's weights
+    int32_t winograd_tiles; // at most, in one call; 0 where a direct convolution is better
+    int32_t delta_vectors;  // widest row of sums that `accumulate` takes, in vectors
 
     // Places [0, count) of the panels [first_panel, last_panel). `scratch` holds block_pixels * max_vectors * lanes.
     void (*convolution)(const ConvolutionArguments &, const float *const *inputs, float *const *outputs,
                         const float *const *residuals, int32_t count, int32_t first_panel, int32_t last_panel,
                         float *scratch);
+    // Writes the tiles' chosen places; marks in `broken` (by tile, as WinogradTile::places) those with a channel that
+    // is not finite, which a direct convolution must compute. `scratch` holds 16 * (tiles * (channels + max_vectors *
+    // lanes)
+    // + 32) + 16 * channels floats, channels rounded up to whole vectors.
+    void (*winograd)(const WinogradArguments &, const WinogradTile *tiles, int32_t count, int32_t first_panel,
+                     int32_t last_panel, float *scratch, uint8_t *broken);
     void (*depthwise)(const DepthwiseArguments &, const float *input, int64_t input_pixel_stride,
                       int64_t input_row_stride, float *output, int64_t output_pixel_stride, const float *residual,
                       int64_t residual_pixel_stride, int32_t channels, int32_t count);
@@ -152,8 +178,10 @@ struct KernelTable {
     void (*layer_normalization)(const LayerNormalizationArguments &, const float *input, float *output,
                                 int32_t channels);
     // Marks in `changed` (one byte a place, others kept) where a bit of `frame` and `reference` differs; returns
-    // whether any does.
+    // whether any does, and at once where `changed` is null.
     bool (*compare)(const float *frame, const float *reference, int64_t count, uint8_t *changed);
+    // Runs independent multiply-adds from registers alone and returns how many; `sink` is one float.
+    int64_t (*multiply_adds)(int64_t rounds, float *sink);
     // One channel's differences and their squares in one row of cells: `rows` rows (at most a cell's height) of
     // `width` places; one sum a cell.
     void (*cell_sums_of_floats)(const float *frame, const float *reference, int64_t width, int32_t rows,

@@ -7,9 +7,14 @@ import sys
 import typer
 
 from saccade.cli.bench import app as bench
+from saccade.cli.calibrate import calibrate
 from saccade.cli.demo import demo
 from saccade.cli.doctor import doctor
+from saccade.cli.explain import explain
+from saccade.cli.regions import regions
+from saccade.cli.reproduce import app as reproduce
 from saccade.cli.run import run
+from saccade.cli.sizes import sizes
 from saccade.errors import SaccadeError
 
 FAILED = 2
@@ -24,8 +29,13 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(run)
+app.command()(calibrate)
+app.command()(explain)
+app.command()(regions)
+app.command()(sizes)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
+app.add_typer(reproduce, name="reproduce")
 
 
 @app.callback()

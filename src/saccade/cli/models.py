@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import importlib
-import inspect
 import sys
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from saccade.cli.gate_choice import GateChoice
 from saccade.cli.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from saccade.cli.weights import load_weights
-from saccade.errors import MissingPackageError, ModelError, UnknownModelError, WeightsError
+from saccade.errors import ModelError, UnknownModelError, WeightsError
 
 FORMS = "torchvision:NAME, timm:NAME, a path to an .onnx file, or module.path:factory"
 
@@ -40,21 +39,28 @@ class ChosenModel:
     warning: str | None = None
 
 
-def choose_model(name: str, weights: str | None = None) -> ChosenModel:
+def choose_model(name: str, weights: str | None = None, gate: GateChoice | None = None) -> ChosenModel:
     """Returns the model of a name.
 
     Args:
         name: torchvision:NAME, timm:NAME, a path to an ONNX file, or module.path:factory.
         weights: a .safetensors, .pt, .pth or .th file; or DEFAULT for the pretrained weights that torchvision
             or timm publish, which are downloaded once.
+        gate: gates to put into it, whose weights the file of weights may hold as well.
 
     Raises:
         UnknownModelError: when there is no such model; names close ones.
+        ModelError: when gates are asked for in an ONNX file.
+        RegistryError: when there is no such gate.
+        GateError: when the gate cannot be put there, or has no such option.
         WeightsError: when the weights are missing, unsafe or do not fit.
         MissingPackageError: when timm is asked for and not installed.
     """
     if name.lower().endswith(".onnx"):
-        return _from_onnx(name, weights)
+        chosen = _from_onnx(name, weights)
+        if gate is not None:
+            gate.put_into(chosen.model, None)
+        return chosen
     kind, separator, rest = name.partition(":")
     if not separator or not rest:
         raise UnknownModelError(f"unknown model {name!r}; expected {FORMS}{_hint(name)}")
@@ -67,35 +73,30 @@ def choose_model(name: str, weights: str | None = None) -> ChosenModel:
         chosen = _from_factory(name, kind, rest)
         if pretrained:
             raise WeightsError(f"--weights DEFAULT means nothing to {name!r}; give a file, or load them in the factory")
-    assert isinstance(chosen.model, nn.Module)
-    if weights is not None and not pretrained:
-        load_weights(chosen.model, Path(weights))
-    chosen.model.eval().requires_grad_(False)
+    model = chosen.model
+    assert isinstance(model, nn.Module)
+    file = Path(weights) if weights is not None and not pretrained else None
+    if gate is not None:
+        warning = gate.put_into(model, file)
+        chosen = replace(chosen, name=f"{name} + {gate.name}", warning=warning)
+    elif file is not None:
+        from saccade.models.weights import load_weights
+
+        load_weights(model, file)
+    model.eval().requires_grad_(False)
     if weights is None and kind in ("torchvision", "timm"):
         line = f"the weights of {name} are random: give --weights FILE, or --weights DEFAULT for the published ones"
-        return ChosenModel(name, chosen.model, chosen.preprocessing, (), line)
+        return replace(chosen, categories=(), warning=line)
     return chosen
 
 
 def _from_torchvision(full_name: str, name: str, pretrained: bool) -> ChosenModel:
     import torchvision
 
-    known = torchvision.models.list_models()
-    if name not in known:
-        raise UnknownModelError(f"torchvision has no model {name!r}{_close(name, known)}; see torchvision.models")
-    options: dict[str, Any] = {"weights": "DEFAULT" if pretrained else None}
-    builder = inspect.signature(torchvision.models.get_model_builder(name)).parameters
-    if "weights_backbone" in builder and not pretrained:
-        options["weights_backbone"] = None
-    if name in ("googlenet", "inception_v3") and not pretrained:
-        options["init_weights"] = False
+    from saccade.models.backbone import torchvision_model
+
+    model = torchvision_model(name, pretrained)
     published = torchvision.models.get_model_weights(name).DEFAULT
-    try:
-        model = torchvision.models.get_model(name, **options)
-    except (OSError, RuntimeError) as error:
-        raise WeightsError(
-            f"cannot get the published weights of {full_name}: {error}; download them and give the file"
-        ) from error
     transforms = published.transforms()
     mean, std = getattr(transforms, "mean", None), getattr(transforms, "std", None)
     # torchvision's detectors normalise inside the model; what they take is 0..1.
@@ -104,21 +105,10 @@ def _from_torchvision(full_name: str, name: str, pretrained: bool) -> ChosenMode
 
 
 def _from_timm(full_name: str, name: str, pretrained: bool) -> ChosenModel:
-    try:
-        import timm
-    except ImportError as error:
-        raise MissingPackageError(f"{full_name} needs timm, which is not installed; run: pip install timm") from error
-    if not timm.is_model(name):
-        raise UnknownModelError(f"timm has no model {name!r}{_close(name, timm.list_models())}; see timm.list_models()")
-    try:
-        model = timm.create_model(name, pretrained=pretrained)
-    except Exception as error:
-        if pretrained:
-            raise WeightsError(
-                f"cannot get the published weights of {full_name}: {error}; download them and give the file"
-            ) from error
-        raise ModelError(f"timm cannot build {name!r}: {error}") from error
-    config = getattr(model, "pretrained_cfg", None) or {}
+    from saccade.models.backbone import timm_model
+
+    model = timm_model(name, pretrained)
+    config: dict[str, Any] = getattr(model, "pretrained_cfg", None) or {}
     fixed = tuple(config["input_size"][-2:]) if config.get("fixed_input_size") else None
     mean, std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
     return ChosenModel(full_name, model, Preprocessing(size=fixed, mean=tuple(mean), std=tuple(std)))
@@ -161,8 +151,11 @@ def _from_factory(full_name: str, module_name: str, attribute: str) -> ChosenMod
         raise ModelError(f"importing {module_name!r} failed: {type(error).__name__}: {error}") from error
     factory = getattr(module, attribute, None)
     if factory is None:
-        raise UnknownModelError(f"the module {module_name!r} has no {attribute!r}{_close(attribute, vars(module))}")
-    model = factory
+        from saccade.models.backbone import close
+
+        raise UnknownModelError(f"the module {module_name!r} has no {attribute!r}{close(attribute, vars(module))}")
+    # A copy of a module that is there already: weights and gates go into it, and not into another user's.
+    model = copy.deepcopy(factory) if isinstance(factory, nn.Module) else factory
     if not isinstance(factory, nn.Module):
         try:
             model = factory()
@@ -171,11 +164,6 @@ def _from_factory(full_name: str, module_name: str, attribute: str) -> ChosenMod
     if not isinstance(model, nn.Module):
         raise ModelError(f"{full_name} gave a {type(model).__name__}; expected a torch.nn.Module or a function of one")
     return ChosenModel(full_name, model, Preprocessing(mean=IMAGENET_MEAN, std=IMAGENET_STD))
-
-
-def _close(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=3)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def _hint(name: str) -> str:

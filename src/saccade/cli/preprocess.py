@@ -35,14 +35,34 @@ class Preprocessing:
 
     def __call__(self, rgb: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Returns the frame (1, 3, H, W) float32 of a picture (H, W, 3) uint8."""
-        picture = torch.from_numpy(np.array(rgb, copy=True)).permute(2, 0, 1).unsqueeze(0)
-        if self.size is not None and tuple(picture.shape[-2:]) != self.size:
-            picture = _letterboxed(picture, self.size) if self.letterbox else _resized(picture, self.size)
+        picture = self.fitted(rgb)
         if self.channels == "bgr":
             picture = picture.flip(1)
         std = torch.tensor(self.std).reshape(1, -1, 1, 1)
         mean = torch.tensor(self.mean).reshape(1, -1, 1, 1)
         return torch.addcmul(-mean / std, picture.contiguous().float(), self.scale / std)
+
+    def fitted(self, rgb: npt.NDArray[np.uint8]) -> torch.Tensor:
+        """Returns a picture (H, W, 3) at the frame's size, (1, 3, H, W) uint8, before it is scaled and normalised."""
+        picture = torch.from_numpy(np.array(rgb, copy=True)).permute(2, 0, 1).unsqueeze(0)
+        if self.size is None or tuple(picture.shape[-2:]) == self.size:
+            return picture
+        return _letterboxed(picture, self.size) if self.letterbox else _resized(picture, self.size)
+
+    def in_picture(self, boxes: torch.Tensor, frame: tuple[int, int], picture: tuple[int, int]) -> torch.Tensor:
+        """Returns boxes in pixels of the picture that was made into a frame.
+
+        Args:
+            boxes: (K, 4), left, top, right, bottom in pixels of the frame.
+            frame: (H, W) of the model's frame.
+            picture: (H, W) of the picture.
+        """
+        if not self.letterbox:
+            factors = torch.tensor([picture[1] / frame[1], picture[0] / frame[0]])
+            return boxes * factors.repeat(2)
+        inner, (top, left) = _letterbox_place(picture, frame)
+        factors = torch.tensor([picture[1] / inner[1], picture[0] / inner[0]])
+        return (boxes - torch.tensor([left, top]).repeat(2)) * factors.repeat(2)
 
 
 def _resized(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -51,9 +71,14 @@ def _resized(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def _letterboxed(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    factor = min(size[0] / picture.shape[-2], size[1] / picture.shape[-1])
-    inner = (max(1, round(picture.shape[-2] * factor)), max(1, round(picture.shape[-1] * factor)))
+    inner, (top, left) = _letterbox_place((picture.shape[-2], picture.shape[-1]), size)
     canvas = picture.new_full((1, 3, *size), 114)
-    top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
     canvas[..., top : top + inner[0], left : left + inner[1]] = _resized(picture, inner)
     return canvas
+
+
+def _letterbox_place(picture: tuple[int, int], size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Returns the size of a picture within a letterbox, and where its top and left are; all in pixels."""
+    factor = min(size[0] / picture[0], size[1] / picture[1])
+    inner = (max(1, round(picture[0] * factor)), max(1, round(picture[1] * factor)))
+    return inner, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2)

@@ -6,31 +6,34 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saccade.cli.option_values import parse_channels, parse_divisors, parse_size
+from saccade.cli.preprocess_options import (
+    ChannelsOption,
+    LetterboxOption,
+    MeanOption,
+    ScaleOption,
+    SizeOption,
+    StdOption,
+    changed,
+    preprocessing_changes,
+)
 
 if TYPE_CHECKING:
+    from saccade.cli.finds import Find
     from saccade.cli.frame_cost import FrameCost
     from saccade.cli.models import ChosenModel
     from saccade.cli.preprocess import Preprocessing
+    from saccade.runtime import Audited
     from saccade.video import Frame, FrameSource
 
 _INTERRUPTED = 130
 _MAPS_SHOWN = 6
-
-
-class Channels(str, Enum):
-    """The order of the colour channels."""
-
-    rgb = "rgb"
-    bgr = "bgr"
 
 
 @dataclass
@@ -78,21 +81,31 @@ def run(
     ignore_box: Annotated[
         list[str] | None, typer.Option(help="x,y,width,height in pixels of the video, ignored too; may be repeated.")
     ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(help="The model's frame as HxW; the video's own size, or the model's fixed one, by default."),
+    audit: Annotated[
+        float | None, typer.Option(help="Measure the error on one frame in so many, or on a share between 0 and 1.")
     ] = None,
+    error_limit: Annotated[
+        float | None, typer.Option(help="Compute an audited frame afresh when its relative L2 error is above this.")
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="Disagreement that audits count: detections, top1, masks, raw or module:function."),
+    ] = None,
+    decoder: Annotated[
+        str | None, typer.Option(help="What reads boxes from the outputs: fastestdet, torchvision or ultraface.")
+    ] = None,
+    size: SizeOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
     output: Annotated[Path | None, typer.Option(help="Video to write: shows what was recomputed.")] = None,
     events: Annotated[Path | None, typer.Option(help="JSON lines to write: one object a frame.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Process every n-th frame only.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many processed frames.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Report to write as JSON.")] = None,
-    scale: Annotated[float | None, typer.Option(help="Factor of the grey levels 0..255 [1/255].")] = None,
-    mean: Annotated[str | None, typer.Option(help="Subtracted after scaling: one number or three.")] = None,
-    std: Annotated[str | None, typer.Option(help="Divided by after that: one number or three.")] = None,
-    channels: Annotated[Channels | None, typer.Option(help="The model's channel order [rgb].")] = None,
-    letterbox: Annotated[bool, typer.Option("--letterbox", help="Keep the proportions when resizing.")] = False,
+    scale: ScaleOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    channels: ChannelsOption = None,
+    letterbox: LetterboxOption = False,
 ) -> None:
     """Run a model over a video and recompute only what changed."""
     from saccade.cli.ignored import IgnoredRegions
@@ -101,16 +114,10 @@ def run(
     from saccade.video.sinks import check_writable
 
     ignored = IgnoredRegions.read(ignore, ignore_box or [])
+    audits = _checked_audits(audit, error_limit, metric, decoder)
     if json_file is not None:
         check_writable(json_file, "the report")
-    changes: dict[str, Any] = {
-        "size": parse_size(size),
-        "scale": scale,
-        "mean": parse_channels(mean),
-        "std": parse_divisors(std),
-        "channels": channels.value if channels else None,
-        "letterbox": letterbox or None,
-    }
+    changes = preprocessing_changes(size, scale, mean, std, channels, letterbox)
     interrupted = False
     with ExitStack() as stack, _termination_is_an_interrupt():
         frames = stack.enter_context(open_source(source))
@@ -120,11 +127,9 @@ def run(
         chosen = choose_model(model, weights)
         if chosen.warning:
             typer.echo(f"saccade: warning: {chosen.warning}", err=True)
-        preprocessing: Preprocessing = replace(
-            chosen.preprocessing, **{key: value for key, value in changes.items() if value is not None}
-        )
-        stream = _incremental(chosen.model, policy, threads, ignored.mask(frames.size, preprocessing))
-        watch = _Watch(stream, chosen, preprocessing, sinks)
+        preprocessing = changed(chosen.preprocessing, changes)
+        stream = _incremental(chosen.model, policy, threads, audits, ignored.mask(frames.size, preprocessing))
+        watch = _Watch(stream, chosen, preprocessing, sinks, decoder or "")
         try:
             with _progress(frames, every, limit) as advance:
                 for frame in _chosen_frames(frames, every, limit):
@@ -161,12 +166,17 @@ class _Watch:
     chosen: ChosenModel
     preprocessing: Preprocessing
     sinks: _Sinks
+    decoder: str = ""
 
     def __post_init__(self) -> None:
+        from saccade.cli.audit_note import AuditNote
+
         self.tally = Tally()
+        self.note = AuditNote()
 
     def process(self, frame: Frame) -> None:
         """Runs the model on a frame and writes what comes of it."""
+        from saccade.cli.finds import read_finds
         from saccade.cli.frame_cost import frame_cost
 
         tensor = self.preprocessing(frame.rgb)
@@ -174,16 +184,36 @@ class _Watch:
         outputs = self.stream(tensor)
         cost = frame_cost(self.stream, (time.perf_counter() - start) * 1000)
         self.tally.add(cost)
+        if self.sinks.events is None and self.sinks.video is None:
+            return
+        sizes = (tensor.shape[2], tensor.shape[3]), (frame.rgb.shape[0], frame.rgb.shape[1])
+        finds = read_finds(outputs, self.preprocessing, *sizes, self.chosen.categories, self.decoder)
+        audited = getattr(self.stream, "last_audit", None)
         if self.sinks.events is not None:
-            self.sinks.events.write(_event(frame, cost, outputs, self.chosen))
+            self.sinks.events.write(_event(frame, cost, outputs, self.chosen, finds, audited))
         if self.sinks.video is not None:
-            self.sinks.video.write(_picture(frame, cost, self.stream))
+            self.sinks.video.write(_picture(frame, cost, self.stream, finds or [], self.note.after(audited)))
 
 
-def _incremental(model: Any, policy: str, threads: int | None, ignore: Any) -> Any:
+def _checked_audits(
+    audit: float | None, error_limit: float | None, metric: str | None, decoder: str | None
+) -> dict[str, Any]:
+    """Returns what the stream is told of audits, checked before anything is opened."""
+    from saccade.agreement import decoders
+    from saccade.runtime.audit import make_audit
+
+    if decoder is not None:
+        decoders.get(decoder)
+        if metric is None and audit is not None:
+            metric = f"detections:{decoder}"
+    make_audit(audit, error_limit, metric)
+    return {"audit": audit, "error_limit": error_limit, "metric": metric}
+
+
+def _incremental(model: Any, policy: str, threads: int | None, audits: dict[str, Any], ignore: Any) -> Any:
     import saccade
 
-    return saccade.incremental(model, policy=policy, threads=threads, ignore=ignore)
+    return saccade.incremental(model, policy=policy, threads=threads, ignore=ignore, **audits)
 
 
 def _chosen_frames(source: FrameSource, every: int, limit: int | None) -> Iterator[Frame]:
@@ -198,8 +228,18 @@ def _chosen_frames(source: FrameSource, every: int, limit: int | None) -> Iterat
             return
 
 
-def _event(frame: Frame, cost: FrameCost, outputs: Any, chosen: ChosenModel) -> dict[str, Any]:
+def _event(
+    frame: Frame,
+    cost: FrameCost,
+    outputs: Any,
+    chosen: ChosenModel,
+    finds: list[Find] | None,
+    audited: Audited | None,
+) -> dict[str, Any]:
+    from saccade.cli.audit_note import audit_event
     from saccade.cli.summary import summarise
+
+    detected = None if finds is None else {"detections": [find.to_dict() for find in finds]}
 
     return {
         "index": frame.index,
@@ -208,11 +248,12 @@ def _event(frame: Frame, cost: FrameCost, outputs: Any, chosen: ChosenModel) -> 
         "macs_done": cost.macs_done,
         "macs_dense": cost.macs_dense,
         "milliseconds": round(cost.milliseconds, 4),
-        "outputs": summarise(outputs, chosen.categories),
+        "outputs": detected or summarise(outputs, chosen.categories),
+        **audit_event(audited),
     }
 
 
-def _picture(frame: Frame, cost: FrameCost, stream: Any) -> Any:
+def _picture(frame: Frame, cost: FrameCost, stream: Any, finds: list[Find], note: tuple[str, bool]) -> Any:
     from saccade.cli.change_pictures import input_map, operator_maps
     from saccade.video import draw_overlay
 
@@ -224,6 +265,9 @@ def _picture(frame: Frame, cost: FrameCost, stream: Any) -> Any:
         title=title,
         share=cost.work_share,
         maps=operator_maps(maps, _MAPS_SHOWN),
+        boxes=[find.to_box() for find in finds],
+        note=note[0],
+        alarm=note[1],
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
+
+from saccade.agreement import named_tensors
 
 
 def summarise(outputs: Any, categories: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def summarise(outputs: Any, categories: tuple[str, ...] = ()) -> dict[str, Any]:
         For one tensor of (N, K): the best class of each of the N, with its softmax probability; for anything
         else: shape and L2 norm of each tensor, by its place in the outputs.
     """
-    leaves = dict(_leaves(outputs, ""))
+    leaves = dict(named_tensors(outputs))
     if len(leaves) == 1:
         only = next(iter(leaves.values()))
         if only.ndim == 2 and only.shape[1] > 1 and only.is_floating_point():
@@ -37,18 +37,3 @@ def _best_class(row: torch.Tensor, categories: tuple[str, ...]) -> dict[str, Any
     if len(categories) == row.numel():
         best["name"] = categories[index]
     return best
-
-
-def _leaves(value: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
-    dot = "." if name else ""
-    if isinstance(value, torch.Tensor):
-        yield name, value.detach()
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{name}{dot}{key}")
-    elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            yield from _leaves(inner, f"{name}{dot}{index}")
-    elif is_dataclass(value) and not isinstance(value, type):
-        for entry in fields(value):
-            yield from _leaves(getattr(value, entry.name), f"{name}{dot}{entry.name}")

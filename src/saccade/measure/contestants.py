@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from saccade.measure.difference import relative_error
+from saccade.agreement import relative_error
 from saccade.peers import Model, Prepared, example_outputs, peers
 
 TOLERANCE = 1e-2

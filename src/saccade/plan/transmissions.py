@@ -9,17 +9,15 @@ from dataclasses import replace
 
 from saccade.graph import Binary, Convolution, Graph, Linear, Operator, Tensor, Transmission, TransposedConvolution
 
-LEAST_COST = 8.0
-"""Multiply-adds that follow from one element, below which comparing it costs as much as computing it."""
 
-
-def insert_transmissions(graph: Graph, sending: str, late: int = 1) -> Graph:
+def insert_transmissions(graph: Graph, sending: str, late: int = 1, least_cost: float = 0.0) -> Graph:
     """Returns the graph with a Transmission before its convolutions, linear layers and broadcast operands.
 
     Args:
         graph: a captured network.
         sending: see ``Transmission``.
         late: only tensors smaller than the largest input by at least this factor a side.
+        least_cost: only tensors of which an element makes at least so many multiply-adds.
     """
     costs = element_costs(graph, late)
     tensors = dict(graph.tensors)
@@ -28,7 +26,7 @@ def insert_transmissions(graph: Graph, sending: str, late: int = 1) -> Graph:
     for operator in graph.operators:
         renamed = dict(zip(operator.inputs, operator.inputs, strict=True))
         for name in dict.fromkeys(_told_inputs(operator, graph)):
-            if costs.get(name, 0.0) < LEAST_COST:
+            if costs.get(name, -1.0) < least_cost:
                 continue
             if name not in told:
                 told[name] = f"{name}.told"

@@ -28,7 +28,13 @@ class Tolerance:
             depend on an element of that channel; measured on a stream's first frame or read from a profile.
             "deviation": in standard deviations of the layer's values on the first frame. "absolute": as it is.
         statistic: for positions: "rms" or "largest" difference over the channels.
+        delta_cost: by elements: the time of a multiply-add by deltas over that of one by whole places, by which each
+            layer chooses every frame; None measures it on this machine, 1 does the fewest multiply-adds.
         late: only layers of a stride from the input on of at least this; 1 for all.
+        least_cost: only before operators that make at least so many multiply-adds of an element. Comparing an element
+            and keeping sums takes the time of about 25 multiply-adds: less than 64 saves work, but rarely time.
+        sensitivities: by tensor, one number a channel, as a calibration measured them; none to measure them.
+        fingerprint: of the network and frame size that the sensitivities belong to; "" for none.
     """
 
     granularity: Granularity = "element"
@@ -36,6 +42,10 @@ class Tolerance:
     measure: Measure = "sensitivity"
     statistic: Literal["rms", "largest"] = "rms"
     late: int = 1
+    delta_cost: float | None = None
+    least_cost: float = 64.0
+    sensitivities: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    fingerprint: str = ""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.threshold) and self.threshold >= 0):
@@ -47,5 +57,9 @@ class Tolerance:
         ):
             if value not in known:
                 raise PolicyError(f"{name} {value!r} is not known; give one of {', '.join(known)}")
+        if self.delta_cost is not None and not self.delta_cost > 0:
+            raise PolicyError(f"delta_cost={self.delta_cost} was given; expected a number above 0, or None to measure")
+        if not self.least_cost >= 0:
+            raise PolicyError(f"least_cost={self.least_cost} was given; expected a number of multiply-adds, 0 or more")
         if self.late < 1:
             raise PolicyError(f"late={self.late} was given; expected a stride of 1 or more")

@@ -1,5 +1,7 @@
 """Programs and sessions: a planned network, and each stream's memory."""
 
+from saccade.runtime.audit import Audit
+from saccade.runtime.audit_report import Audited, AuditReport, Drift
 from saccade.runtime.canvas import CanvasStream
 from saccade.runtime.conversion import incremental
 from saccade.runtime.information import native_information, self_test
@@ -9,7 +11,11 @@ from saccade.runtime.session import FrameCost, Session
 from saccade.runtime.stream import Stream, compile_program
 
 __all__ = [
+    "Audit",
+    "AuditReport",
+    "Audited",
     "CanvasStream",
+    "Drift",
     "FrameCost",
     "OperatorReport",
     "Program",

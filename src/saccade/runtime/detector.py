@@ -9,6 +9,7 @@ import torch
 from saccade.capture.detector import DetectorParts
 from saccade.errors import FrameError
 from saccade.policy import Policy
+from saccade.runtime.audit import Audit
 from saccade.runtime.stream import Stream
 
 
@@ -17,13 +18,25 @@ class DetectorStream(Stream):
 
     The memory is that of the batched images after the detector's own transform: images that change size from frame to
     frame plan anew.
+
+    Attributes:
+        maps: the feature maps and head outputs that the last call, of the stream or of ``dense``, was answered from;
+            None before the first. Detections cannot be subtracted from each other; these can.
     """
 
-    def __init__(self, parts: DetectorParts, policy: str | Policy = "exact", threads: int | None = None) -> None:
-        super().__init__(parts.convolutional, policy, threads)
+    def __init__(
+        self,
+        parts: DetectorParts,
+        policy: str | Policy = "exact",
+        threads: int | None = None,
+        audit: Audit | None = None,
+    ) -> None:
+        super().__init__(parts.convolutional, policy, threads, audit)
         self.parts = parts
-        self._shell = parts.shell(super().__call__)
-        self._dense_shell = parts.shell(super().dense)
+        self.maps: Any = None
+        self._call: tuple[list[torch.Tensor], tuple[Any, ...], dict[str, Any]] = ([], (), {})
+        self._shell = parts.shell(self._run)
+        self._dense_shell = parts.shell(self._run_dense)
 
     def __call__(self, images: Any, *arguments: Any, **keywords: Any) -> Any:
         """Takes the next frame's images and returns the detections.
@@ -33,19 +46,30 @@ class DetectorStream(Stream):
             arguments: whatever else the detector takes.
             keywords: likewise.
         """
+        self._call = (_as_list(images), arguments, keywords)
         with torch.no_grad():
-            return self._shell(_as_list(images), *arguments, **keywords)
+            return self._shell(self._call[0], *arguments, **keywords)
+
+    def _run(self, batch: torch.Tensor) -> Any:
+        self.maps = super().__call__(batch)
+        return self.maps
+
+    def _run_dense(self, batch: torch.Tensor) -> Any:
+        self.maps = super().dense(batch)
+        return self.maps
+
+    def _task_outputs(self, outputs: Any) -> Any:
+        """Returns the detections that the rest of the detector makes of feature maps and head outputs."""
+        images, arguments, keywords = self._call
+        return self.parts.shell(lambda batch: outputs)(images, *arguments, **keywords)
 
     def dense(self, images: Any, *arguments: Any, **keywords: Any) -> Any:
         """Runs the same engine densely on the images, without touching the stream's memory."""
         with torch.no_grad():
             return self._dense_shell(_as_list(images), *arguments, **keywords)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> DetectorStream:
-        """Returns a stream that goes on from the same frame."""
-        twin = DetectorStream(self.parts, self.policy, self.threads)
-        self._copy_state(twin, memo)
-        return twin
+    def _fresh(self, policy: Policy) -> DetectorStream:
+        return DetectorStream(self.parts, policy, self.threads)
 
 
 def _as_list(images: Any) -> list[torch.Tensor]:

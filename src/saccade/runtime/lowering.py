@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from saccade.runtime.program import Program
 
 Function = tuple[str, float, float]
-DELTA_COST = 2.0
-"""Time of a multiply-add by deltas of single elements over that of one by whole places."""
-DEPTHWISE_DELTA_COST = 4.0
-"""The same for a depthwise convolution."""
 
 
 def lower(program: Program, step: Step) -> Iterator[Step]:
@@ -174,7 +170,7 @@ def _element_convolution(program: Program, step: Step, operator: Convolution, so
         list(operator.dilation),
         operator.groups,
         *_function(step.activation),
-        DELTA_COST if operator.groups == 1 else DEPTHWISE_DELTA_COST,
+        program.delta_cost(operator),
     )
 
 

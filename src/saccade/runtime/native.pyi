@@ -12,6 +12,7 @@ def compare_cells(
     steps: int,
     instruction_set: str = "",
 ) -> None: ...
+def multiply_adds(instruction_set: str, rounds: int) -> int: ...
 
 class Session:
     bytes: int

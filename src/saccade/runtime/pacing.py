@@ -39,9 +39,7 @@ class Pacing:
         if reference is not None:
             verdict = policy.judge(frame, reference, History(self.frames, self.held, self.grey_level, compare_cells))
         if verdict is Verdict.KEYFRAME:
-            self.grey_level = _grey_level(frame)
-            self.keyframes += 1
-            self.frames = self.held = 0
+            self.begin(frame)
         elif verdict in (Verdict.HOLD, Verdict.UPDATE):
             self.frames += 1
             self.held = self.held + 1 if verdict is Verdict.HOLD else 0
@@ -49,6 +47,12 @@ class Pacing:
         else:
             raise PolicyError(f"{type(policy).__name__}.judge returned {verdict!r}; expected a saccade.policy.Verdict")
         return verdict
+
+    def begin(self, frame: torch.Tensor) -> None:
+        """Counts a keyframe, from which everything is counted anew."""
+        self.grey_level = _grey_level(frame)
+        self.keyframes += 1
+        self.frames = self.held = 0
 
 
 def _grey_level(frame: torch.Tensor) -> float:

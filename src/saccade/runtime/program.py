@@ -10,10 +10,13 @@ from typing import Any
 
 import torch
 
-from saccade.graph import Fallback, Graph
+from saccade.errors import PolicyError
+from saccade.graph import Convolution, Fallback, Graph
 from saccade.plan import Plan, Step, insert_transmissions, make_plan
 from saccade.policy import Policy, Tolerance, resolve_policy
 from saccade.runtime import native
+from saccade.runtime.delta_cost import delta_cost
+from saccade.runtime.fingerprint import fingerprint
 from saccade.runtime.lowering import lower
 from saccade.runtime.sensitivity import thresholds as measure_thresholds
 from saccade.runtime.session import Session
@@ -45,6 +48,12 @@ class Program:
         self.captured = graph
         self.policy = resolve_policy(policy)
         self.tolerance = self.policy.tolerance
+        if self.tolerance is not None and self.tolerance.fingerprint not in ("", fingerprint(graph)):
+            shapes = ", ".join(str(graph.tensors[name].shape) for name in graph.inputs)
+            raise PolicyError(
+                "the profile was calibrated for another model, other weights or another frame size; this model's "
+                f"frames are {shapes}: calibrate it anew with saccade calibrate"
+            )
         self.graph = graph if self.tolerance is None else _with_transmissions(graph, self.tolerance)
         self.threads = thread_count(threads)
         self.plan: Plan = make_plan(self.graph)
@@ -60,6 +69,11 @@ class Program:
     def by_elements(self) -> bool:
         """Whether layers tell each other single elements."""
         return self.tolerance is not None and self.tolerance.granularity == "element"
+
+    def delta_cost(self, operator: Convolution) -> float:
+        """Returns the time of a multiply-add by deltas over that of one by places, for one layer."""
+        fixed = None if self.tolerance is None else self.tolerance.delta_cost
+        return delta_cost(operator, self.instruction_set) if fixed is None else fixed
 
     @property
     def instruction_set(self) -> str:
@@ -132,4 +146,4 @@ def _with_transmissions(graph: Graph, tolerance: Tolerance) -> Graph:
     sending = "elements"
     if tolerance.granularity == "position":
         sending = "places_by_largest" if tolerance.statistic == "largest" else "places_by_mean_square"
-    return insert_transmissions(graph, sending, tolerance.late)
+    return insert_transmissions(graph, sending, tolerance.late, tolerance.least_cost)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saccade.runtime.audit_report import AuditReport
     from saccade.runtime.pacing import Pacing
     from saccade.runtime.program import Program
 
@@ -61,7 +62,9 @@ class Report:
         memory_bytes: the session's memory.
         operators: one row each, in the order they run.
         held: frames for which nothing was computed, by the policy's verdict.
-        keyframes: frames that were computed afresh, by the policy's verdict; the first frame is not counted.
+        keyframes: frames that were computed afresh, by the policy's verdict or after a breach of an audit's limit; the
+            first frame is not counted.
+        audit: what audits measured; None where there are none; their time and multiply-adds are not counted above.
     """
 
     frames: int
@@ -72,6 +75,7 @@ class Report:
     operators: tuple[OperatorReport, ...]
     held: int = 0
     keyframes: int = 0
+    audit: AuditReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain dictionaries, lists and numbers."""
@@ -89,6 +93,8 @@ class Report:
                 f" {row.seconds / frames * 1e3:9.3f}" + (f"  {row.reason}" if row.reason else "")
             )
         lines.append(self.summary())
+        if self.audit is not None:
+            lines.append(str(self.audit))
         return "\n".join(lines)
 
     def summary(self) -> str:

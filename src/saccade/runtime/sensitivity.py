@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from saccade.errors import PolicyError
 from saccade.graph import Fallback, Graph, Reference, Transmission
 from saccade.kernels.reference import REFERENCES, fetch, run_fallback
 from saccade.plan.transmissions import element_costs
@@ -42,12 +43,29 @@ def thresholds(graph: Graph, frames: Sequence[torch.Tensor], tolerance: Toleranc
             for operator in transmissions
         }
     costs = element_costs(graph)
-    found = sensitivities(graph, frames)
+    found = _given(graph, tolerance) if tolerance.sensitivities else sensitivities(graph, frames)
     largest = torch.finfo(torch.float32).max
     return {
         name: (tolerance.threshold * UNIT * costs[name] ** 0.5 / sensitivity).nan_to_num(largest, largest, largest)
         for name, sensitivity in found.items()
     }
+
+
+def _given(graph: Graph, tolerance: Tolerance) -> dict[str, torch.Tensor]:
+    """Returns the sensitivities that the tolerance brings, which have to fit the graph's transmissions."""
+    given = {name: torch.tensor(values) for name, values in tolerance.sensitivities}
+    expected = {
+        operator.output: graph.tensors[operator.output].shape[1]
+        for operator in graph.operators
+        if isinstance(operator, Transmission)
+    }
+    if {name: len(values) for name, values in given.items()} != expected:
+        raise PolicyError("the profile's sensitivities are not those of this model's layers: calibrate it anew")
+    return {name: _with_least(values.square()).sqrt() for name, values in given.items()}
+
+
+def _with_least(squares: torch.Tensor) -> torch.Tensor:
+    return squares.clamp(min=float(squares.mean()) * LEAST**2)
 
 
 def sensitivities(
@@ -84,7 +102,7 @@ def sensitivities(
             for name, gradient in zip(told, gradients, strict=True):
                 if gradient is not None:
                     squares[name] += gradient.square().mean((0, 2, 3)) / projections
-    return {name: square.clamp(min=float(square.mean()) * LEAST**2).sqrt() for name, square in squares.items()}
+    return {name: _with_least(square).sqrt() for name, square in squares.items()}
 
 
 def _run(graph: Graph, frames: Sequence[torch.Tensor], leaves: set[str] | None = None) -> dict[str, torch.Tensor]:

@@ -16,6 +16,7 @@ from saccade.policy import Verdict
 from saccade.runtime.activity import activity_maps
 from saccade.runtime.pacing import Pacing
 from saccade.runtime.report import FallbackCounter, Report, make_report
+from saccade.runtime.sensitivity import sensitivities as measure_sensitivities
 
 if TYPE_CHECKING:
     from saccade.runtime.program import Program
@@ -90,6 +91,26 @@ class Session:
         fresh = Session(self.program, memory=self._dense_native)
         return fresh._advance(frames, take_all=True)
 
+    def refresh(self, *arguments: Any, **keywords: Any) -> Any:
+        """Computes the last frame once more, afresh, with nothing of earlier frames kept: a keyframe after the fact.
+
+        Its time and its multiply-adds are added to those of the frame, which is not counted again.
+
+        Returns:
+            The outputs of a dense pass.
+        """
+        began = time.perf_counter()
+        frames = self._flatten(arguments, keywords)
+        before = self._macs_before
+        self._forget()
+        self._pacing.begin(frames[0])
+        outputs = self._advance(frames, take_all=True)
+        self._macs_before = self._macs_before if before is None else before
+        taken = time.perf_counter() - began
+        self._last_seconds += taken
+        self._seconds += taken
+        return outputs
+
     def reset(self) -> None:
         """Forgets all frames and counts; the next frame is computed densely."""
         self._native.reset()
@@ -120,6 +141,16 @@ class Session:
         return int(self._native.bytes) + sum(tensor.nbytes for tensor in self._values.values())
 
     @property
+    def macs_dense(self) -> int:
+        """Multiply-adds of a dense pass."""
+        return self._macs_dense
+
+    @property
+    def since_keyframe(self) -> int:
+        """Frames since the last keyframe, the stream's first frame being one; 0 for the keyframe itself."""
+        return max(self._frames - 1, 0) if self.program.policy.exact else self._pacing.frames
+
+    @property
     def last_frame(self) -> FrameCost:
         """What the last frame took."""
         done = 0 if self._macs_before is None else self._macs_done() - self._macs_before
@@ -134,6 +165,12 @@ class Session:
         for operator in self.program.graph.fallbacks():
             maps[operator.name] = self._map(operator.outputs[0])
         return maps
+
+    def sensitivities(self) -> dict[str, torch.Tensor]:
+        """Returns how much the outputs depend on what layers tell each other, at the frame taken last."""
+        frames = [self._reference(name) for name in self._input_names]
+        taken = [frame.clone() for frame in frames if frame is not None]
+        return measure_sensitivities(self.program.graph, taken) if len(taken) == len(frames) else {}
 
     def run_with_activity(self, frame: torch.Tensor, share: float, seed: int = 0) -> None:
         """Runs one frame with the same share of places active in every operator, for benchmarks.
@@ -185,13 +222,12 @@ class Session:
             frames = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
         if len(frames) != len(self._input_names):
             raise FrameError(f"{len(frames)} tensors were given; the program takes {len(self._input_names)}")
-        return [
-            self._see(name, self._check(name, frame)) for name, frame in zip(self._input_names, frames, strict=True)
-        ]
+        return [self._see(name, frame) for name, frame in zip(self._input_names, frames, strict=True)]
 
     def _see(self, name: str, frame: torch.Tensor) -> torch.Tensor:
-        """Returns the frame as the policy lets the stream see it."""
-        return self.program.policy.seen(frame, self._reference(name) if self._started else None)
+        """Returns the frame as the engine takes it and as the policy lets it be seen."""
+        checked = self._check(name, frame)
+        return self.program.policy.seen(checked, self._reference(name) if self._started else None)
 
     def _check(self, name: str, frame: torch.Tensor) -> torch.Tensor:
         expected = self.program.graph.tensors[name]
@@ -241,10 +277,14 @@ class Session:
             return True
         verdict = self._pacing.judge(policy, frame, self._reference(self._input_names[0]) if self._started else None)
         if verdict is Verdict.KEYFRAME:
-            self._native.forget()
-            self._values.clear()
-            self._started = False
+            self._forget()
         return verdict is not Verdict.HOLD
+
+    def _forget(self) -> None:
+        """Lets nothing of earlier frames stand."""
+        self._native.forget()
+        self._values.clear()
+        self._started = False
 
     def _set_thresholds(self, frames: Sequence[torch.Tensor]) -> None:
         self._told = True

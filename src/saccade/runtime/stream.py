@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from saccade.capture.onnx_file import onnx_input_names
 from saccade.errors import CaptureError, FrameError, ModelError
 from saccade.graph import Graph
 from saccade.policy import Policy, resolve_policy
+from saccade.runtime.audit import Audit, Auditor
+from saccade.runtime.audit_report import Audited
 from saccade.runtime.program import Program
 from saccade.runtime.report import Report
 from saccade.runtime.session import FrameCost, Session
@@ -56,11 +59,19 @@ def compile_program(
 class Stream:
     """A model and the memory of one stream; see ``saccade.incremental``."""
 
-    def __init__(self, model: Model, policy: str | Policy = "exact", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        policy: str | Policy = "exact",
+        threads: int | None = None,
+        audit: Audit | None = None,
+    ) -> None:
         _check_model(model)
         self.model = model
         self.policy = resolve_policy(policy)
         self.threads = thread_count(threads)
+        self._auditor = None if audit is None else Auditor(audit)
+        self._graphs: dict[Signature, Graph] = {}
         self._programs: dict[Signature, Program] = {}
         self._signature: Signature | None = None
         self._session: Session | None = None
@@ -77,7 +88,14 @@ class Stream:
         session = self._session
         if session is None or self._signature != _signature(arguments, keywords):
             session = self._switch(arguments, keywords)
-        return session(*arguments, **keywords)
+        outputs = session(*arguments, **keywords)
+        if self._auditor is None:
+            return outputs
+        return self._auditor.inspect(session, arguments, keywords, outputs, self._task_outputs)
+
+    def _task_outputs(self, outputs: Any) -> Any:
+        """Returns what a caller gets to see of the session's outputs."""
+        return outputs
 
     def dense(self, *arguments: Any, **keywords: Any) -> Any:
         """Runs the same engine densely on a frame, without touching the stream's memory."""
@@ -89,12 +107,15 @@ class Stream:
         """Forgets all frames and counts."""
         if self._session is not None:
             self._session.reset()
+        if self._auditor is not None:
+            self._auditor.reset()
 
     def report(self) -> Report:
         """Returns what was done since the last reset, or since the frames' shape last changed."""
         if self._session is None:
             return Report(0, 0, 0, 0.0, 0, ())
-        return self._session.report()
+        report = self._session.report()
+        return report if self._auditor is None else replace(report, audit=self._auditor.report())
 
     def change_maps(self) -> dict[str, torch.Tensor]:
         """Returns the last frame's change maps, (N, H, W) and boolean, of the inputs and of every operator by name."""
@@ -104,6 +125,11 @@ class Stream:
     def last_frame(self) -> FrameCost:
         """What the last frame took."""
         return FrameCost(0, 0, 0.0, 0.0) if self._session is None else self._session.last_frame
+
+    @property
+    def last_audit(self) -> Audited | None:
+        """What the last frame's audit found; None where it was not audited."""
+        return None if self._auditor is None else self._auditor.last
 
     @property
     def program(self) -> Program | None:
@@ -122,6 +148,8 @@ class Stream:
         program = self._program(arguments, keywords)
         self._session = program.session()
         self._signature = _signature(arguments, keywords)
+        if self._auditor is not None:
+            self._auditor.reset()
         return self._session
 
     def _program(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Program:
@@ -129,16 +157,18 @@ class Stream:
         if signature not in self._programs:
             _check_frames(self.model, arguments, keywords)
             try:
-                graph = _capture(self.model, arguments, keywords)
-                program = Program(graph, self.policy, self.threads)
+                if signature not in self._graphs:
+                    self._graphs[signature] = _capture(self.model, arguments, keywords)
+                program = Program(self._graphs[signature], self.policy, self.threads)
             except CaptureError as cause:
                 misfit = self._misfit(arguments, keywords)
                 if misfit is None:
                     raise
                 raise FrameError(misfit) from cause
             self._programs[signature] = program
-            if len(self._programs) > PROGRAMS_KEPT:
-                del self._programs[next(iter(self._programs))]
+            for kept in (self._programs, self._graphs):
+                if len(kept) > PROGRAMS_KEPT:
+                    del kept[next(iter(kept))]
         return self._programs[signature]
 
     def _misfit(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str | None:
@@ -159,16 +189,32 @@ class Stream:
             f"expected (N, {first.in_channels}, H, W), convert the frame's colours or move its channels first"
         )
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
-        """Returns a stream that goes on from the same frame; the model and the programs are shared."""
-        twin = Stream(self.model, self.policy, self.threads)
-        self._copy_state(twin, memo)
+    def sensitivities(self) -> dict[str, torch.Tensor]:
+        """Returns how much the outputs depend on what layers tell each other, at the frame taken last.
+
+        Returns:
+            By tensor, (C,), 0 or more; empty before the first frame and where layers tell each other everything.
+        """
+        return {} if self._session is None else self._session.sensitivities()
+
+    def with_policy(self, policy: str | Policy) -> Stream:
+        """Returns a fresh stream of the same model under another policy; what was captured is shared."""
+        twin = self._fresh(resolve_policy(policy))
+        twin._graphs = self._graphs
         return twin
 
-    def _copy_state(self, twin: Stream, memo: dict[int, Any]) -> None:
+    def _fresh(self, policy: Policy) -> Stream:
+        return Stream(self.model, policy, self.threads)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
+        """Returns a stream that goes on from the same frame; the model and the programs are shared."""
+        twin = self._fresh(self.policy)
+        twin._graphs = dict(self._graphs)
         twin._programs = dict(self._programs)
         twin._signature = self._signature
         twin._session = copy.deepcopy(self._session, memo)
+        twin._auditor = copy.deepcopy(self._auditor, memo)
+        return twin
 
 
 def _signature(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Signature:

@@ -15,6 +15,7 @@ _TINT_STRENGTH = 0.30
 _OUTLINE = (255, 176, 32)
 _INK = (236, 240, 244)
 _FAINT_INK = (142, 152, 163)
+_ALARM = (255, 92, 80)
 _PANEL = (17, 21, 26)
 _TRACK = (58, 66, 75)
 _MAP_CHANGED = (255, 148, 40)
@@ -48,6 +49,8 @@ def draw_overlay(
     share: float | None = None,
     maps: Mapping[str, npt.NDArray[np.bool_]] | None = None,
     boxes: Sequence[Box] = (),
+    note: str = "",
+    alarm: bool = False,
 ) -> npt.NDArray[np.uint8]:
     """Draws what was recomputed on a frame, with a strip of numbers and small maps below it.
 
@@ -58,6 +61,8 @@ def draw_overlay(
         share: multiply-accumulates done over those of the dense pass, 0 to 1; None leaves the bar out.
         maps: change maps of some operators, each (h, w) bool, by name; as many are drawn as fit.
         boxes: detected objects.
+        note: text behind the title, such as "error 0.031"; left out where it does not fit.
+        alarm: whether the note is to catch the eye.
 
     Returns:
         The picture, (H + strip, W, 3) uint8; the strip's height depends on the frame's size and on whether there
@@ -70,7 +75,7 @@ def draw_overlay(
     canvas.paste(Image.fromarray(picture), (0, 0))
     draw = ImageDraw.Draw(canvas)
     draw_boxes(draw, boxes, unit)
-    _draw_strip(draw, width, height, unit, title, share)
+    _draw_strip(draw, width, height, unit, title, share, (note, _ALARM if alarm else _FAINT_INK))
     if maps is not None:
         _draw_maps(canvas, draw, maps, height + 2 * unit, unit, height / width)
     return np.asarray(canvas, dtype=np.uint8)
@@ -132,16 +137,28 @@ def font(pixels: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
     return ImageFont.load_default(max(8, pixels))
 
 
-def _draw_strip(draw: ImageDraw.ImageDraw, width: int, top: int, unit: int, title: str, share: float | None) -> None:
-    margin, middle = unit // 2, top + unit
-    draw.text((margin, middle), title, fill=_INK, font=font(unit * 4 // 5), anchor="lm")
+def _draw_strip(
+    draw: ImageDraw.ImageDraw,
+    width: int,
+    top: int,
+    unit: int,
+    title: str,
+    share: float | None,
+    note: tuple[str, tuple[int, int, int]],
+) -> None:
+    margin, middle, text_font = unit // 2, top + unit, font(unit * 4 // 5)
+    draw.text((margin, middle), title, fill=_INK, font=text_font, anchor="lm")
+    free_from = 2 * margin + draw.textlength(title, font=text_font)
+    right = float(width - margin)
+    if share is not None:
+        draw.text((right, middle), f"{share:.1%} of the work", fill=_INK, font=text_font, anchor="rm")
+        right -= margin + draw.textlength("100.0% of the work", font=text_font)
+    if free_from + draw.textlength(note[0], font=text_font) <= right:
+        draw.text((free_from, middle), note[0], fill=note[1], font=text_font, anchor="lm")
+        free_from += draw.textlength(note[0], font=text_font) + margin
     if share is None:
         return
-    number = f"{share:.1%} of the work"
-    text_width = draw.textlength("100.0% of the work", font=font(unit * 4 // 5))
-    draw.text((width - margin, middle), number, fill=_INK, font=font(unit * 4 // 5), anchor="rm")
-    right = width - 2 * margin - text_width
-    left = max(right - width * 0.35, 2 * margin + draw.textlength(title, font=font(unit * 4 // 5)))
+    left = max(right - width * 0.35, free_from)
     if right - left < 2 * unit:
         return
     bar = (left, middle - unit / 5, right, middle + unit / 5)

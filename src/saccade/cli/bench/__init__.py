@@ -3,10 +3,15 @@
 import typer
 
 from saccade.cli.bench.network import network
+from saccade.cli.bench.policies import policies
 from saccade.cli.bench.video import video
 
-app = typer.Typer(help="Time the engine beside dense runtimes, alternating within one run.", no_args_is_help=True)
+app = typer.Typer(
+    help="Time the engine beside dense runtimes and policies beside each other, alternating within one run.",
+    no_args_is_help=True,
+)
 app.command()(network)
 app.command()(video)
+app.command()(policies)
 
-__all__ = ["app", "network", "video"]
+__all__ = ["app", "network", "policies", "video"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,13 +19,21 @@ from saccade.cli.bench.options import (
     WeightsOption,
     parse_peers,
 )
+from saccade.cli.preprocess_options import (
+    ChannelsOption,
+    LetterboxOption,
+    MeanOption,
+    ScaleOption,
+    SizeOption,
+    StdOption,
+    changed,
+    preprocessing_changes,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from saccade.cli.preprocess import Preprocessing
     from saccade.measure import Record, Timing
-    from saccade.video import FrameSource
 
 WARM_UP = 2
 
@@ -35,12 +43,17 @@ def video(
     model: ModelOption,
     weights: WeightsOption = None,
     policy: Annotated[str, typer.Option(help="What counts as a change.")] = "exact",
-    size: Annotated[str | None, typer.Option(help="Height x width; the model's or the video's own by default.")] = None,
+    size: SizeOption = None,
     frames: Annotated[int, typer.Option(min=WARM_UP + 1, help="Frames to use, at most.")] = 100,
     check: Annotated[int, typer.Option(min=1, help="Compare outputs on every n-th frame.")] = 10,
     threads: ThreadsOption = 1,
     peers: PeersOption = PEERS,
     json_file: JsonOption = None,
+    scale: ScaleOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    channels: ChannelsOption = None,
+    letterbox: LetterboxOption = False,
 ) -> None:
     """Time the engine and dense runtimes on the frames of a video.
 
@@ -52,20 +65,20 @@ def video(
 
     import saccade
     from saccade.cli.bench.contest import prepare_contest, rounds_shown
+    from saccade.cli.bench.frames import model_frames
     from saccade.cli.models import choose_model
-    from saccade.cli.option_values import parse_size
     from saccade.errors import SourceError
     from saccade.measure import Record, alternate
     from saccade.video import open_source
 
-    names, given_size = parse_peers(peers), parse_size(size)
+    names, changes = parse_peers(peers), preprocessing_changes(size, scale, mean, std, channels, letterbox)
     console = Console(stderr=True)
     with Record(json_file, "video") as record, open_source(source) as opened:
         torch.manual_seed(0)
         chosen = choose_model(model, weights)
         if chosen.warning:
             console.print(chosen.warning, markup=False)
-        tensors = _tensors(opened, replace(chosen.preprocessing, size=given_size or chosen.preprocessing.size), frames)
+        tensors = (frame.tensor for frame in model_frames(opened, changed(chosen.preprocessing, changes), frames))
         first = next(tensors, None)
         if first is None:
             raise SourceError(f"{opened.name} gave no frame; expected a video")
@@ -87,15 +100,6 @@ def video(
         if opened.truncated:
             console.print(f"warning: {opened.truncated}", markup=False)
         _report(record, referee, timings, {"source": opened.name, "policy": policy, "macs_share": _share(stream)})
-
-
-def _tensors(source: FrameSource, preprocessing: Preprocessing, limit: int) -> Iterator[Tensor]:
-    """Yields the model's frames, all of the size that the first one has."""
-    for frame in islice(source, limit):
-        if preprocessing.size is None:
-            height, width = frame.rgb.shape[:2]
-            preprocessing = replace(preprocessing, size=(height, width))
-        yield preprocessing(frame.rgb)
 
 
 @dataclass

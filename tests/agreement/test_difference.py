@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from saccade.measure import identical, relative_error
+from saccade.agreement import identical, relative_error
 
 
 def test_relative_error_is_the_worst_over_the_outputs() -> None:

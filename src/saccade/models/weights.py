@@ -27,9 +27,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     Raises:
         WeightsError: when the file is missing, unreadable, unsafe or does not fit; lists the keys that differ.
     """
-    if not path.is_file():
-        raise WeightsError(f"no weights file at {str(path)!r}; expected a file ending in {', '.join(SUFFIXES)}")
-    state = _without_prefix(_read(path))
+    state = _state(path)
     own = model.state_dict()
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
     unexpected = [key for key in state if key not in own]
@@ -45,6 +43,24 @@ def load_weights(model: nn.Module, path: Path) -> None:
             "expected the state dict of this very architecture"
         )
     model.load_state_dict(state, strict=False)
+
+
+def holds_gates(path: Path) -> bool:
+    """Returns whether a file of weights is that of a gated network, gates included.
+
+    Raises:
+        WeightsError: when the file is missing, unreadable or unsafe.
+    """
+    from saccade.gates.attachment import ATTRIBUTE
+
+    return any(ATTRIBUTE in key.split(".") for key in _state(path))
+
+
+def _state(path: Path) -> dict[str, torch.Tensor]:
+    """Returns a file's tensors by the names that they have in the module."""
+    if not path.is_file():
+        raise WeightsError(f"no weights file at {str(path)!r}; expected a file ending in {', '.join(SUFFIXES)}")
+    return _without_prefix(_read(path))
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

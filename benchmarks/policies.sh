@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Policies on whole clips: work, time and error, for four networks.
+#
+# Run: SACCADE_DATA=/path/to/data taskset -c 1 benchmarks/policies.sh [FOLDER] [NETWORK...]
+# FOLDER gets policies-NETWORK.json and .png, benchmarks/rows by default; NETWORK is one of fastestdet-352x352,
+# fastestdet-384x640, ultraface-240x320 and cifar10-resnet20-192x320, all by default. The environment variables POLICIES
+# and PEERS change what is compared.
+# Cost: on one core ten minutes for FastestDet at 352x352, an hour for ResNet-20. Needs data/video and models in the folder
+# that SACCADE_DATA names.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+: "${SACCADE_DATA:?name the folder that holds data/video and models}"
+policies="${POLICIES:-exact,hold:2,hold:3,hold:4,gate:1,gate:1.5,gate:2,gate:3,jpeg:90,jpeg-source:90}"
+peers="${PEERS:-onnxruntime,openvino,ncnn}"
+folder="${1:-rows}"
+[ $# -gt 0 ] && shift
+networks=("$@")
+[ ${#networks[@]} -gt 0 ] || networks=(fastestdet-352x352 fastestdet-384x640 ultraface-240x320 cifar10-resnet20-192x320)
+clips=("$SACCADE_DATA"/data/video/{asl-sister.mkv,bgslib-video.avi,bottle-detection.mp4,car-detection.mp4})
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
+
+bench() {
+    local name="$1"
+    shift
+    saccade bench policies "${clips[@]}" --policies "$policies" --peers "$peers" --threads 1 \
+        --json "$folder/policies-$name.json" --plot "$folder/policies-$name.png" "$@"
+}
+
+for network in "${networks[@]}"; do
+    case "$network" in
+        fastestdet-352x352)
+            bench "$network" --model "$SACCADE_DATA/models/fastestdet-coco.onnx" --channels bgr ;;
+        fastestdet-384x640)
+            python resized_fastestdet.py "$SACCADE_DATA/models/fastestdet-coco.onnx" 384x640 "$scratch/fastestdet-384x640.onnx"
+            bench "$network" --model "$scratch/fastestdet-384x640.onnx" --channels bgr ;;
+        ultraface-240x320)
+            bench "$network" --model "$SACCADE_DATA/models/ultraface-rfb320.onnx" --scale 1 --mean 127 --std 128 ;;
+        cifar10-resnet20-192x320)
+            bench "$network" --model networks:cifar_resnet20 --size 192x320 --metric top1 \
+                --weights "$SACCADE_DATA/models/cifar10-resnet20-12fca82f.th" ;;
+        *)
+            echo "unknown network '$network'; known: fastestdet-352x352, fastestdet-384x640, ultraface-240x320," \
+                "cifar10-resnet20-192x320" >&2
+            exit 2 ;;
+    esac
+done

@@ -1,0 +1,120 @@
+"""A policy that was calibrated on a clip, as a file that people can read and a stream can load."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+
+from saccade.errors import PolicyError
+from saccade.policy.tolerance import Tolerance
+from saccade.policy.tolerant import Balanced
+
+Number = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
+
+
+class Held(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """What the policy did on the part of the clip that was kept back from the search.
+
+    Attributes:
+        frames: of that part.
+        error: mean of what the goal limits: relative L2 error, or disagreement.
+        percentile_95: of the same.
+        work: share of the dense pass's multiply-adds.
+    """
+
+    frames: int
+    error: Number
+    percentile_95: Number
+    work: Number
+
+
+class Profile(pydantic.BaseModel, frozen=True, extra="forbid"):
+    """A calibrated policy.
+
+    Attributes:
+        version: of the format.
+        fingerprint: of the model and its frame size.
+        frame: the shape that it was calibrated for, (N, C, H, W).
+        threshold, levels, longest: see ``Balanced``.
+        least_cost, delta_cost: see ``Tolerance``.
+        sensitivities: by tensor, one number a channel; see ``Tolerance.measure``.
+        goal: what was asked for, such as "error 0.1" or "disagreement 0.005 (top1)".
+        held_back: how it did on frames that the search had not seen.
+    """
+
+    version: Literal[1] = 1
+    fingerprint: str
+    frame: tuple[int, ...]
+    threshold: Number
+    levels: Number
+    longest: Annotated[int, pydantic.Field(ge=0)]
+    least_cost: Number
+    delta_cost: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)] | None
+    sensitivities: dict[str, tuple[Number, ...]]
+    goal: str
+    held_back: Held
+
+    def policy(self) -> Calibrated:
+        """Returns the policy that the profile describes."""
+        return Calibrated(
+            self.threshold,
+            self.levels,
+            self.longest,
+            self.least_cost,
+            self.delta_cost,
+            tuple(self.sensitivities.items()),
+            self.fingerprint,
+        )
+
+
+@dataclass(frozen=True)
+class Calibrated(Balanced):
+    """A policy with what was measured for it.
+
+    Attributes:
+        threshold, levels, longest: see ``Balanced``.
+        least_cost, delta_cost: see ``Tolerance``.
+        sensitivities: by tensor, one number a channel.
+        fingerprint: of the model and frame size that it fits; "" for any.
+    """
+
+    least_cost: float = 64.0
+    delta_cost: float | None = None
+    sensitivities: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    fingerprint: str = ""
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """By elements, with the measured sensitivities."""
+        return Tolerance(
+            "element",
+            self.threshold,
+            delta_cost=self.delta_cost,
+            least_cost=self.least_cost,
+            sensitivities=self.sensitivities,
+            fingerprint=self.fingerprint,
+        )
+
+
+def read_profile(path: str | os.PathLike[str]) -> Profile:
+    """Reads a profile.
+
+    Raises:
+        PolicyError: when the file is missing or no profile.
+    """
+    try:
+        return Profile.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(
+            f"cannot read the profile {os.fspath(path)!r}: {error}; make one by saccade calibrate"
+        ) from None
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise PolicyError(
+            f"{os.fspath(path)!r} is no profile: {where}: {first['msg']}; make one by saccade calibrate"
+        ) from None

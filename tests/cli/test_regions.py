@@ -1,0 +1,51 @@
+"""saccade regions, from what is typed to what is on disk."""
+
+from __future__ import annotations
+
+import json
+
+import av
+import pytest
+
+
+def test_regions_compares_boxes_with_the_engine_and_a_dense_pass(call, clip, factory, tmp_path):
+    ended = call("regions", clip, "--model", "small_networks:segmenter", "--threshold", 60, "--pixels", 5, "--limit", 6,
+                 "--json", tmp_path / "r.json", "--output", tmp_path / "o.mp4")  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "5 frames behind the first" in ended.out
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert found["frames"] == 6
+    assert found["regions"] > 0
+    dense, boxes, engine = (found["contenders"][name] for name in ("dense", "regions", "engine"))
+    assert dense["mean_work"] == dense["mean_agreement"] == 1
+    assert 0 < boxes["mean_work"] < 1
+    assert 0 < engine["mean_work"] <= 1
+    assert engine["mean_relative_error"] < 1e-5 < boxes["mean_relative_error"]
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 6
+
+
+def test_regions_takes_frames_of_another_size(call, clip, factory, tmp_path):
+    ended = call("regions", clip, "--model", "small_networks:segmenter", "--size", "30x40", "--limit", 3)
+    assert ended.code == 0, ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("nowhere.mp4", "--model", "small_networks:segmenter"), "no video at 'nowhere.mp4'"),
+        (("clips/clip.mp4", "--model", "small_networks:classifier"), "give a segmentation model"),
+        (("clips/clip.mp4", "--model", "small_networks:segmenter", "--threshold", "-1"), "0 or more"),
+        (("clips/clip.mp4", "--model", "small_networks:segmenter", "--json", "no/r.json"), "no/r.json"),
+        (("clips/clip.mp4", "--model", "small_networks:segmenter", "--policy", "nothing"), "borji"),
+    ],
+)
+def test_regions_ends_with_one_line_and_nothing_written_when_something_is_wrong(
+    call, clip, factory, words, told, tmp_path
+):
+    before = sorted(tmp_path.rglob("*"))
+    ended = call("regions", *words)
+    assert ended.code == 2
+    assert told in ended.err
+    assert [line for line in ended.err.splitlines() if line.startswith("saccade:")] == [ended.err.splitlines()[-1]]
+    assert sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts) == before

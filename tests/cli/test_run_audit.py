@@ -1,0 +1,110 @@
+"""saccade run with audits, and detectors' boxes in the events."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+METRICS = (
+    "def half(reference, outputs):\n    return 0.5\n"
+    "def broken(reference, outputs):\n    raise ValueError('no such output')\n"
+    "def twice(reference, outputs):\n    return 2\n"
+)
+DETECTOR = (
+    "import torch\nfrom torch import nn\n"
+    "class Detector(nn.Module):\n"
+    "    def __init__(self):\n        super().__init__()\n        self.stem = nn.Conv2d(3, 5 + 3, 8, 8)\n"
+    "    def forward(self, frame):\n        maps = self.stem(frame)\n"
+    "        return torch.cat([maps[:, :1].sigmoid() * 0 + 0.9, maps[:, 1:5] * 0, maps[:, 5:].softmax(1)], 1)\n"
+    "def detector():\n    return Detector()\n"
+)
+
+
+@pytest.fixture
+def metrics(factory, tmp_path):
+    (tmp_path / "run_metrics.py").write_text(METRICS)
+    return factory
+
+
+def test_audits_are_in_the_events_the_report_and_the_table(call, clip, metrics, tmp_path):
+    ended = call("run", clip, "--model", metrics, "--policy", "hold:2", "--audit", 2, "--metric",
+                 "run_metrics:half", "--events", tmp_path / "e.jsonl", "--json", tmp_path / "r.json",
+                 "--output", tmp_path / "o.mp4")  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "audit: 6 frames" in ended.out
+    assert "run_metrics:half disagreement 50.00%" in ended.out
+    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+    audits = [event["audit"] for event in events if "audit" in event]
+    assert len(audits) == 6
+    assert all(audit["disagreement"] == 0.5 and audit["breach"] is False for audit in audits)
+    errors = [event["audit"]["relative_error"] for event in events if "audit" in event]
+    report = json.loads((tmp_path / "r.json").read_text())["report"]["audit"]
+    assert report["frames"] == 6
+    assert report["error"]["mean"] == pytest.approx(sum(errors) / 6)
+    assert report["error"]["largest"] == pytest.approx(max(errors))
+    assert max(errors) > 0
+
+
+def test_a_breach_is_a_keyframe_and_is_counted(call, clip, metrics, tmp_path):
+    ended = call("run", clip, "--model", metrics, "--policy", "hold:4", "--audit", 1, "--error-limit", 0, "--events",
+                 tmp_path / "e.jsonl", "--json", tmp_path / "r.json")  # fmt: skip
+    assert ended.code == 0, ended.err
+    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+    breaches = [event["index"] for event in events if event["audit"]["breach"]]
+    assert breaches == list(range(1, 12))
+    assert all(event["macs_done"] == event["macs_dense"] for event in events)
+    report = json.loads((tmp_path / "r.json").read_text())["report"]
+    assert report["audit"]["breaches"] == report["keyframes"] == 11
+    assert "11 breaches of the error limit 0" in ended.out
+
+
+def test_a_share_of_the_frames_can_be_audited(call, clip, metrics, tmp_path):
+    ended = call("run", clip, "--model", metrics, "--audit", 0.5, "--json", tmp_path / "r.json")
+    assert ended.code == 0, ended.err
+    assert 0 < json.loads((tmp_path / "r.json").read_text())["report"]["audit"]["frames"] < 12
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--audit", "0"), "an audit of 0.0 was given"),
+        (("--audit", "-3"), "an audit of -3.0 was given"),
+        (("--audit", "2.5"), "an audit of 2.5 was given"),
+        (("--audit", "2", "--error-limit", "-0.1"), "an error limit of -0.1 was given"),
+        (("--audit", "2", "--error-limit", "nan"), "an error limit of nan was given"),
+        (("--error-limit", "0.1"), "an error limit of 0.1 was given without an audit"),
+        (("--metric", "raw"), "a metric of raw was given without an audit"),
+        (("--audit", "2", "--metric", "top2"), "unknown metric 'top2'"),
+        (("--audit", "2", "--metric", "run_metrics:third"), "has no function 'third'"),
+        (("--audit", "1", "--metric", "run_metrics:broken"), "raised ValueError: no such output"),
+        (("--audit", "1", "--metric", "run_metrics:twice"), "returned 2.0"),
+        (("--audit", "1", "--metric", "detections"), "no decoder reads boxes"),
+        (("--audit", "1", "--decoder", "yolo"), "known: fastestdet, torchvision, ultraface"),
+        (("--decoder", "ultraface"), "'ultraface' does not read what the model gave"),
+    ],
+)
+def test_a_mistake_ends_with_code_2_and_one_line_and_leaves_nothing(call, clip, metrics, tmp_path, words, told):
+    before = sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts)
+    ended = call(
+        "run", clip, "--model", metrics, "--output", "o.mp4", "--events", "e.jsonl", "--json", "r.json", *words
+    )
+    assert ended.code == 2
+    assert ended.out == ""
+    lines = [line for line in ended.err.splitlines() if line.strip()]
+    assert lines[-1].startswith("saccade: ")
+    assert told in lines[-1]
+    assert "Traceback" not in ended.err
+    assert sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts) == before
+
+
+def test_a_detectors_boxes_are_in_the_events_in_pixels_of_the_picture(call, clip, factory, tmp_path):
+    (tmp_path / "run_detectors.py").write_text(DETECTOR)
+    ended = call("run", clip, "--model", "run_detectors:detector", "--size", "32x32", "--limit", 1, "--events",
+                 tmp_path / "e.jsonl", "--output", tmp_path / "o.mp4")  # fmt: skip
+    assert ended.code == 0, ended.err
+    found = json.loads((tmp_path / "e.jsonl").read_text())["outputs"]["detections"]
+    assert found
+    # Every cell's box is centred on the cell's corner and half as large as the picture of 48 x 64.
+    assert [0.0, 0.0, 16.0, 12.0] in [find["box"] for find in found]
+    assert all(0.25 < find["score"] <= 0.9 and find["class"] in (0, 1, 2) for find in found)
