@@ -24,11 +24,11 @@ import onnx
 import torch
 from networks import cifar_resnet20
 from resized_fastestdet import resized
+
+import saccade
 from saccade.agreement import relative_error
 from saccade.agreement.boxes import unmatched_share
 from saccade.agreement.decoder import decode
-
-import saccade
 from saccade.cli.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from saccade.measure import Environment, Record
 from saccade.runtime.canvas import CanvasStream
