@@ -8,7 +8,11 @@ namespace saccade::SACCADE_ISA {
 // Runs `rounds` rounds and returns how many multiply-adds that were.
 static int64_t multiply_adds(int64_t rounds, float *sink) {
     constexpr int chains = 10; // each waits four or five steps for itself, on two units
-    Vector sums[chains] = {};
+    Vector sums[chains];       // that differ, or the compiler would make one of them
+#pragma GCC unroll 10
+    for (int chain = 0; chain < chains; ++chain) {
+        sums[chain] = splat(static_cast<float>(chain));
+    }
     Vector factor = splat(sink[0]);
     keep_in_register(factor);
     for (int64_t round = 0; round < rounds; ++round) {
@@ -18,6 +22,7 @@ static int64_t multiply_adds(int64_t rounds, float *sink) {
         }
     }
     Vector total = {};
+#pragma GCC unroll 10
     for (int chain = 0; chain < chains; ++chain) {
         total += sums[chain];
     }

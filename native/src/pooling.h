@@ -116,29 +116,40 @@ static void vector_sum(const float *vectors, int64_t stride, int32_t count, int3
     }
 }
 
-static void partial_linear(const float *input, int32_t channels, const float *weights, int64_t weight_stride,
-                           int32_t features, float *output) {
-    constexpr int width = 4 * kLanes;
-    int feature = 0;
-    for (; feature + width <= weight_stride; feature += width) {
-        Vector sums[4] = {};
-        for (int channel = 0; channel < channels; ++channel) {
-            const float *row = weights + channel * weight_stride + feature;
-            const Vector value = splat(input[channel]);
-            for (int vector = 0; vector < 4; ++vector) {
-                sums[vector] += value * load(row + vector * kLanes);
-            }
+// The products of one place's channels with `vectors` times as many features as a vector holds. Weights are read from
+// first to last where all features fit in one call, which is what the memory is fastest at.
+template <int vectors>
+static void partial_linear_block(const float *input, int32_t channels, const float *weights, int64_t weight_stride,
+                                 float *output) {
+    Vector sums[vectors] = {};
+    for (int channel = 0; channel < channels; ++channel) {
+        // Weights are most of the traffic, and behind a ReLU many values are zero: those add +0 to a sum that is never
+        // -0, which changes no bit. (Of infinite weights, which would make NaN, no trained network consists.)
+        if (input[channel] == 0.0f) {
+            continue;
         }
-        for (int vector = 0; vector < 4; ++vector) {
-            store(output + feature + vector * kLanes, sums[vector]);
+        const float *row = weights + channel * weight_stride;
+        const Vector value = splat(input[channel]);
+        for (int vector = 0; vector < vectors; ++vector) {
+            sums[vector] += value * load(row + vector * kLanes);
         }
     }
+    for (int vector = 0; vector < vectors; ++vector) {
+        store(output + vector * kLanes, sums[vector]);
+    }
+}
+
+static void partial_linear(const float *input, int32_t channels, const float *weights, int64_t weight_stride,
+                           int32_t features, float *output) {
+    int feature = 0;
+    for (; feature + 8 * kLanes <= weight_stride; feature += 8 * kLanes) {
+        partial_linear_block<8>(input, channels, weights + feature, weight_stride, output + feature);
+    }
+    for (; feature + 4 * kLanes <= weight_stride; feature += 4 * kLanes) {
+        partial_linear_block<4>(input, channels, weights + feature, weight_stride, output + feature);
+    }
     for (; feature < features; feature += kLanes) {
-        Vector sum = {};
-        for (int channel = 0; channel < channels; ++channel) {
-            sum += splat(input[channel]) * load(weights + channel * weight_stride + feature);
-        }
-        store(output + feature, sum);
+        partial_linear_block<1>(input, channels, weights + feature, weight_stride, output + feature);
     }
 }
 

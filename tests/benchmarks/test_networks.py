@@ -12,7 +12,7 @@ from networks import cifar_resnet20
 from resized_fastestdet import resized
 
 import saccade
-from saccade.cli.weights import load_weights
+from saccade.models.weights import load_weights
 
 
 @pytest.fixture

@@ -39,6 +39,30 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
 
 
 @pytest.fixture
+def call_refused(call: Callable[..., Ended], tmp_path: Path) -> Callable[..., str]:
+    """Returns a function that runs the program with a mistake and returns what it says of it.
+
+    It also checks how every mistake ends: with code 2, one line, and nothing left in the test's folder.
+    """
+
+    def files() -> list[Path]:
+        return sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts)
+
+    def run(*words: object) -> str:
+        before = files()
+        ended = call(*words)
+        assert ended.code == 2
+        assert ended.out == ""
+        assert "Traceback" not in ended.err
+        last = [line for line in ended.err.splitlines() if line.strip()][-1]
+        assert last.startswith("saccade: ")
+        assert files() == before
+        return last
+
+    return run
+
+
+@pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """Returns a video of twelve frames at 48x64 in a folder of its own."""
     folder = tmp_path / "clips"

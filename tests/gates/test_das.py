@@ -175,6 +175,16 @@ def test_features_of_one_place_train() -> None:
     assert gated.isfinite().all()
 
 
+@pytest.mark.parametrize("start", ["paper", "identity"])
+def test_without_gradients_it_computes_the_same_and_leaves_its_features_alone(start) -> None:
+    das, x = gate(start=start), features()
+    before = x.clone()
+    expected = das(x)
+    with torch.no_grad():
+        assert torch.equal(das(x), expected)
+    assert torch.equal(x, before)
+
+
 def test_das_compiles_with_the_default_backend() -> None:
     torch.compiler.reset()
     das = gate().float()

@@ -53,6 +53,22 @@ def test_published_rule_matches_its_restatement_on_a_thousand_random_maps(norm):
     assert fired_somewhere > 300, "the maps must be ones on which the rule has something to decide"
 
 
+def test_published_rule_decides_ties_of_grey_levels_as_sums_of_float32_do():
+    # Grey levels in units of 2/255 add up to a whole threshold in many a window, up to rounding.
+    generator = torch.Generator().manual_seed(0)
+    ties = 0
+    for _ in range(400):
+        ink = torch.rand(10, 10, generator=generator) < 0.25
+        values = torch.randint(0, 256, (2, 10, 10), generator=generator) * ink / 127.5 - 1
+        rule = Borji.as_published(2.0)
+        change_map = rule.magnitude(values[None, :1], values[None, 1:])
+        given = rule.fires(change_map, (3, 3), (1, 1), (1, 1, 1, 1), of_input=True)[0]
+        sums = [[change_map[0, i : i + 3, j : j + 3].sum() for j in range(10)] for i in range(10)]
+        ties += sum(abs(float(total) - 2) < 1e-5 for row in sums for total in row)
+        assert torch.equal(given, torch.tensor([[bool(total > 2) for total in row] for row in sums]))
+    assert ties > 0
+
+
 def _map(height: int, width: int, *places: tuple[int, int], value: float = 1.0) -> torch.Tensor:
     change_map = torch.zeros(1, height, width)
     for row, column in places:

@@ -1,4 +1,8 @@
-"""saccade regions: the model only inside boxes of changed regions, beside the engine and a dense pass."""
+"""saccade regions: the model only inside boxes of changed regions, beside the engine and a dense pass.
+
+The first frame's output, held, stands beside them: agreement that does not exceed its is worth nothing, as with random
+weights, whose output hardly depends on the picture.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,10 @@ class Against(str, Enum):
 
     previous = "previous"
     consumed = "consumed"
+
+
+_CONTENDERS = ("dense", "regions", "engine")
+_HELD = "first output, held"
 
 
 @dataclass
@@ -126,9 +134,8 @@ class _Contest:
     resize: Callable[[Any], Any]
     frames: int = 0
     boxes: int = 0
-    tallies: dict[str, Tally] = field(
-        default_factory=lambda: {name: Tally() for name in ("dense", "regions", "engine")}
-    )
+    first: Any = None
+    tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in (*_CONTENDERS, _HELD)})
 
     @classmethod
     def of(cls, chosen: Any, rule: Any, consumed: bool, policy: str, threads: int) -> _Contest:
@@ -151,12 +158,12 @@ class _Contest:
         return cls(dense, boxed, stream, prepare, lambda rgb: _resized(rgb, preprocessing.size))
 
     def show(self, rgb: Any, sink: Any) -> None:
-        """Shows a picture to all three; the first one, which all compute densely, is not counted."""
+        """Shows a picture to all of them; the first one, which all compute densely, is not counted."""
         from saccade.experiments.spatial_attention.boxes import picture_output
 
         rgb = self.resize(rgb)
         frame = self.prepare(rgb)
-        names = list(self.tallies)
+        names = list(_CONTENDERS)
         results: dict[str, tuple[float, Any]] = {}
         calls = {
             "dense": lambda: picture_output(self.dense(frame), frame),
@@ -168,10 +175,13 @@ class _Contest:
             began = time.perf_counter()
             output = calls[name]()
             results[name] = ((time.perf_counter() - began) * 1e3, output)
+        self.first = results["dense"][1] if self.first is None else self.first
+        results[_HELD] = (0.0, self.first)
         if self.frames:
             done, whole = self.boxed.macs(rgb)
             cost = self.stream.last_frame
-            work = {"dense": 1.0, "regions": done / whole, "engine": cost.macs_done / max(cost.macs_dense, 1)}
+            engine = cost.macs_done / max(cost.macs_dense, 1)
+            work = {"dense": 1.0, "regions": done / whole, "engine": engine, _HELD: 0.0}
             for name, (milliseconds, output) in results.items():
                 self.tallies[name].add(milliseconds, work[name], output, results["dense"][1])
             self.boxes += len(self.boxed.regions)

@@ -25,6 +25,7 @@ from saccade.errors import GateError
 from saccade.gates.catalogue import gates
 from saccade.gates.checks import check_known
 from saccade.gates.deformable_kernel import DeformableKernel, Sampling
+from saccade.gates.exporting import exporting
 from saccade.gates.gate import Gate
 from saccade.gates.normalization import normalizations
 from saccade.gates.placement import Placement
@@ -145,6 +146,13 @@ class DAS(Gate):
         if self.scale is not None:
             return 2 * torch.sigmoid(self.scale * logits)
         return torch.sigmoid(logits)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns X * A, (N, C, H, W)."""
+        attention = self.attention(x)
+        if torch.is_grad_enabled() or exporting() or attention.dtype != x.dtype:
+            return x * attention
+        return attention.mul_(x)  # nobody else holds it, and its memory is in cache
 
     def sampling(self, x: Tensor) -> Sampling:
         """Returns where the deformable kernel looks and how much each look counts.

@@ -321,8 +321,15 @@ class Layout:
     permutation: tuple[int, ...]
     shape: tuple[int, ...]
 
+    @property
+    def reorders(self) -> bool:
+        """Whether torch sees the values in another order than they are stored in."""
+        return self.permutation != tuple(range(len(self.permutation)))
+
     def apply(self, tensor: torch.Tensor) -> torch.Tensor:
         """Returns the stored ``tensor`` as torch sees it."""
+        if not self.reorders:
+            return tensor.reshape(self.shape)
         return tensor.reshape(self.atoms).permute(self.permutation).reshape(self.shape)
 
 

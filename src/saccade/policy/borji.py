@@ -34,6 +34,8 @@ from saccade.graph import Padding, Pair
 from saccade.policy.policy import Policy, policies
 
 Norm = Literal["l1", "l2"]
+_ROUNDING = 1e-5
+"""How far a sum of nine float32 values of the order of 1 can be from the true one, generously."""
 
 
 @policies.register("borji")
@@ -170,7 +172,10 @@ class Borji(Policy):
         dilation: Pair = (1, 1),
         of_input: bool = False,
     ) -> torch.Tensor:
-        """Returns where a layer computes its output anew; sums are in float64, so that ties are decided exactly.
+        """Returns where a layer computes its output anew.
+
+        Sums are in float64; where one comes out at the threshold up to rounding, a rule that compares with the previous
+        frame decides by the sum in the map's own type, as the published program does.
 
         Args:
             change_map: (N, H, W): ``magnitude`` of the input; behind it 1 where a layer computed and 0 elsewhere.
@@ -191,5 +196,15 @@ class Borji(Policy):
             return sums > (0 if self.any_hidden_change else self.threshold)
         norms = sums.sqrt() if self.norm == "l2" else sums
         fired = norms > self.threshold
-        # NaN is never greater; what cannot be compared has changed, except to the published program.
-        return fired | norms.isnan() if self.reference == "consumed" else fired
+        if self.reference == "consumed":
+            return fired | norms.isnan()  # NaN is never greater, and what cannot be compared has changed
+        # Slices end where the map ends, as the published program's do.
+        source = F.pad(change_map, borders) if self.padded_map else change_map
+        ties = ((norms - self.threshold).abs() < _ROUNDING) & (norms > 0)
+        for image, row, column in ties.nonzero().tolist():
+            top, left = row * stride[0], column * stride[1]
+            tall, wide = (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
+            window = source[image, top : top + tall : dilation[0], left : left + wide : dilation[1]]
+            total = float(window.sum())
+            fired[image, row, column] = (total**0.5 if self.norm == "l2" else total) > self.threshold
+        return fired

@@ -13,7 +13,7 @@ from saccade.runtime import native
 
 SIDE = 16
 DENSITY = 0.25
-ROUNDS = 5
+ROUNDS = 9
 
 
 def delta_cost(operator: Convolution, instruction_set: str) -> float:

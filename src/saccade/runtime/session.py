@@ -60,6 +60,7 @@ class Session:
         self._macs_before: int | None = None
         self._macs_dense = sum(program.native.macs)
         self._input_names = program.graph.inputs
+        self._has_one_output = program.graph.output_tree == torch.utils._pytree.tree_structure(0)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Takes the next frame.
@@ -245,30 +246,33 @@ class Session:
                     "hold it: convert the frame, compile another program, or use saccade.incremental, which adapts"
                 )
             frame = frame.to(expected.dtype)
-        return frame.detach().contiguous()
+        # On a small network every call of torch counts: a frame that needs neither is taken as it is.
+        return frame.detach().contiguous() if frame.requires_grad else frame.contiguous()
 
     def _advance(
         self, frames: Sequence[torch.Tensor], *, take_all: bool = False, forced: dict[Any, torch.Tensor] | None = None
     ) -> Any:
+        if torch.is_grad_enabled():
+            with torch.no_grad():
+                return self._advance(frames, take_all=take_all, forced=forced)
         if forced is None:
             self._stop_forcing()
-        with torch.no_grad():
-            any_change = False
-            if forced is None and not take_all and not self._admit(frames[0]):
+            if not take_all and not self._admit(frames[0]):
                 self._hold_all()
                 return self._outputs()
-            if not self._started and not self._told:
-                self._set_thresholds(frames)
-            for name, frame in zip(self._input_names, frames, strict=True):
-                any_change |= self._take_input(name, frame, take_all, forced)
-            self._macs_before = None
-            if any_change or not self._started:
-                self._macs_before = self._macs_done()
-                self._run()
-                self._started = True
-            else:
-                self._settle()
-            return self._outputs()
+        if not self._started and not self._told:
+            self._set_thresholds(frames)
+        any_change = False
+        for name, frame in zip(self._input_names, frames, strict=True):
+            any_change |= self._take_input(name, frame, take_all, forced)
+        self._macs_before = None
+        if any_change or not self._started:
+            self._macs_before = self._macs_done()
+            self._run()
+            self._started = True
+        else:
+            self._settle()
+        return self._outputs()
 
     def _admit(self, frame: torch.Tensor) -> bool:
         """Asks the policy what to do with a frame; returns whether it is computed, with nothing kept for a keyframe."""
@@ -419,12 +423,13 @@ class Session:
             number = self._number(leaf.tensor)
             tensor = graph.tensors[leaf.tensor]
             if number is not None and tensor.dtype == torch.float32 and leaf.tensor not in self._values:
-                fresh = torch.empty(tensor.shape)
+                layout = leaf.layout
+                fresh = torch.empty(tensor.shape if layout is None or layout.reorders else layout.shape)
                 self._native.read(number, fresh.data_ptr())
-                leaves.append(fresh if leaf.layout is None else leaf.layout.apply(fresh))
+                leaves.append(layout.apply(fresh) if layout is not None and layout.reorders else fresh)
             else:
                 leaves.append(fetch(leaf, {leaf.tensor: self._value(leaf.tensor)}).clone())
-        return torch.utils._pytree.tree_unflatten(leaves, graph.output_tree)
+        return leaves[0] if self._has_one_output else torch.utils._pytree.tree_unflatten(leaves, graph.output_tree)
 
     def _map(self, name: str) -> torch.Tensor:
         number = self._number(name)

@@ -17,7 +17,10 @@ def list_experiments() -> None:
         table.caption_justify = "left"
         table.add_column("part", no_wrap=True)
         table.add_column("shows")
+        with_costs = any(part.cost for part in experiment.parts)
+        if with_costs:
+            table.add_column("cost", no_wrap=True)
         for part in experiment.parts:
-            table.add_row(part.label, part.shows)
+            table.add_row(part.label, part.shows, *([part.cost] if with_costs else []))
         console.print(table)
-        console.print(f"cost: {experiment.cost}\nneeds: {experiment.needs}\n", highlight=False)
+        console.print(f"cost in all: {experiment.cost}\nneeds: {experiment.needs}\n", highlight=False)

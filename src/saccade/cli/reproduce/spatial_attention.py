@@ -45,6 +45,12 @@ def spatial_attention(
     threshold: Annotated[float, typer.Option(help="Tau, for Table 1 and Figure 5.")] = 1.0,
     fix_aperture: Annotated[bool, typer.Option(help="Move the digit whole in the corrected sequence.")] = True,
     fix_background: Annotated[bool, typer.Option(help="Black behind it in the corrected sequence.")] = True,
+    compare_outputs: Annotated[
+        bool, typer.Option("--compare-outputs", help="CNN3 passes on as changed only what came out different.")
+    ] = False,
+    blank_frame: Annotated[
+        bool, typer.Option("--blank-frame", help="CNN3's sequences begin with a black frame, not with a map of ones.")
+    ] = False,
     draws: Annotated[int | None, typer.Option(min=1, help="Draws of digits that are timed.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training digits.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of every contender.")] = 1,
@@ -62,6 +68,8 @@ def spatial_attention(
         shift=shift,
         norm=norm.value,
         threshold=threshold,
+        compare_outputs=compare_outputs,
+        blank_frame=blank_frame,
         fix_aperture=fix_aperture,
         fix_background=fix_background,
         timed_draws=draws or base.timed_draws,
@@ -69,8 +77,8 @@ def spatial_attention(
         threads=threads,
         seed=seed,
     )
-    prepare_folder(out)
     digits = load_digits(data, download=download)
+    prepare_folder(out)
     typer.echo(f"digits: {digits.source}")
     with _progress() as track:
         findings = run(digits, settings, out, _command(settings, base, data is not None), track)
@@ -84,6 +92,8 @@ def _command(settings: Settings, base: Settings, with_data: bool) -> str:
     for name in ("direction", "shift", "norm", "threshold", "threads", "seed"):
         if getattr(settings, name) != getattr(base, name):
             words.append(f"--{name} {getattr(settings, name)}")
+    words += ["--compare-outputs"] if settings.compare_outputs else []
+    words += ["--blank-frame"] if settings.blank_frame else []
     words += [] if settings.fix_aperture else ["--no-fix-aperture"]
     words += [] if settings.fix_background else ["--no-fix-background"]
     if settings.timed_draws != base.timed_draws:
@@ -100,9 +110,12 @@ def _progress() -> Iterator[Callable[[str, int], Callable[[str], None]]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as progress:
 
         def track(stage: str, steps: int) -> Callable[[str], None]:
+            if not console.is_terminal:  # a bar is drawn once at the end there, which would be long to wait for
+                typer.echo(f"{stage} ...", err=True)
             task = progress.add_task(stage, total=steps)
             return lambda line: progress.advance(task)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from saccade.experiments.spatial_attention.contenders import ChangeDriven, Contender, Dense, Engine
+from saccade.experiments.spatial_attention.contenders import Contender, Dense, Engine
 from saccade.experiments.spatial_attention.digits import Digits
 from saccade.experiments.spatial_attention.quality import Quality, judge
 from saccade.experiments.spatial_attention.sequences import BLACK, DIRECTIONS, FIRST, Motion
@@ -36,7 +36,7 @@ class Deviations:
 
 def mended_rules(settings: Settings) -> dict[str, Borji]:
     """Returns the published rule, it with one row mended each, and the corrected rule."""
-    published = Borji.as_published(settings.threshold, settings.norm)
+    published = settings.published()
     return {
         "as published": published,
         "rows 1, 12: map padded as the data": replace(published, padded_map=True),
@@ -44,8 +44,8 @@ def mended_rules(settings: Settings) -> dict[str, Borji]:
         "rows 3, 4: any hidden change counts": replace(published, any_hidden_change=True),
         "row 5: compared with the value last consumed": replace(published, reference="consumed"),
         "row 11: unchanged outputs are not passed on": replace(published, compare_outputs=True),
-        "all": Borji.corrected(settings.threshold, settings.norm),
-        "all, and tau 0": Borji.corrected(0.0, settings.norm),
+        "rows 1 to 5 and 10": settings.corrected(),
+        "rows 1 to 5 and 10, and tau 0": settings.corrected(0.0),
     }
 
 
@@ -77,7 +77,7 @@ def deviations(
     dense = Dense(model)
 
     rules: dict[str, Contender] = {
-        name: ChangeDriven(model, rule, sequential=False) for name, rule in mended_rules(settings).items()
+        name: settings.cnn3(model, rule, sequential=False) for name, rule in mended_rules(settings).items()
     }
     published = settings.motions["II as published"]
     of_rules, _ = judge(rules, settings.shown(digits, published, settings.draws), dense)
@@ -88,7 +88,7 @@ def deviations(
     advance("deviations: sequences")
     exact: dict[str, Contender] = {
         "engine": Engine(model, settings.threads),
-        "CNN3 corrected, tau 0": ChangeDriven(model, Borji.corrected(0.0, settings.norm), sequential=False),
+        "CNN3 corrected, tau 0": settings.cnn3(model, settings.corrected(0.0), sequential=False),
     }
     of_directions: dict[str, dict[str, Quality]] = {}
     for direction in DIRECTIONS:

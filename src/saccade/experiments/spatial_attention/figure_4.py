@@ -20,11 +20,11 @@ def draw_figure_4(digit: torch.Tensor, settings: Settings) -> Figure:
     motions = settings.motions
     figure = Figure(figsize=(1.0 * settings.frames + 1.3, 1.08 * len(motions) + 0.8), layout="constrained")
     grid = figure.subplots(len(motions), settings.frames, squeeze=False)
-    for row, (name, motion) in zip(grid, motions.items(), strict=True):
+    for number, (row, (name, motion)) in enumerate(zip(grid, motions.items(), strict=True)):
         for step, (axes, frame) in enumerate(zip(row, motion.sequence(digit), strict=True)):
             axes.imshow(frame[0, 0].numpy(), cmap="gray", vmin=-1, vmax=1)
             without_ticks(axes)
-            if row is grid[0]:
+            if number == 0:
                 axes.set_title(f"frame {step}", fontsize=9)
         row[0].set_ylabel(_NAMES[name], fontsize=10)
     figure.suptitle("Figure 4: what the networks see (black is -1, white 1)", fontsize=12)

@@ -12,10 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from torch import nn
 
-from saccade.experiments.spatial_attention.contenders import ChangeDriven
 from saccade.experiments.spatial_attention.pictures import CHANGED, KEPT, without_ticks
 from saccade.experiments.spatial_attention.settings import Settings
-from saccade.policy import Borji
 
 _STEP = 4
 """The frame whose maps are shown; the digit has moved by then in every sequence."""
@@ -25,16 +23,15 @@ def change_maps(
     model: nn.Sequential, digit: torch.Tensor, settings: Settings
 ) -> dict[tuple[str, str], dict[str, torch.Tensor]]:
     """Returns the maps (H, W) of input, conv1, pool1, conv2 and pool2, by sequence and rule."""
-    threshold, norm = settings.threshold, settings.norm
     rules = {
-        ("II as published", "published rule"): Borji.as_published(threshold, norm),
-        ("II corrected", "published rule"): Borji.as_published(threshold, norm),
-        ("II corrected", "corrected rule"): Borji.corrected(threshold, norm),
-        ("II corrected", "corrected, tau 0"): Borji.corrected(0.0, norm),
+        ("II as published", "published rule"): settings.published(),
+        ("II corrected", "published rule"): settings.published(),
+        ("II corrected", "corrected rule"): settings.corrected(),
+        ("II corrected", "corrected rule, tau 0"): settings.corrected(0.0),
     }
     maps = {}
     for (sequence, rule_name), rule in rules.items():
-        contender = ChangeDriven(model, rule, sequential=False)
+        contender = settings.cnn3(model, rule, sequential=False)
         frames = settings.motions[sequence].sequence(digit)
         contender.watch(frames[: min(_STEP, len(frames) - 1) + 1])
         maps[sequence, rule_name] = contender.change_maps()

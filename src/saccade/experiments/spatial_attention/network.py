@@ -65,8 +65,8 @@ def on_black(digits: torch.Tensor) -> torch.Tensor:
 
 def trained_network(
     digits: Digits, training: Training, cache: Path, advance: Callable[[str], None] = lambda line: None
-) -> tuple[nn.Sequential, bool]:
-    """Returns the trained network in eval mode, and whether its weights were found on disk.
+) -> nn.Sequential:
+    """Returns the trained network in eval mode.
 
     Args:
         digits: what to train on.
@@ -79,17 +79,20 @@ def trained_network(
     if state is not None:
         model = network()
         model.load_state_dict(state)
-        return model.eval().requires_grad_(False), True
+        for _ in range(steps(digits, training)):
+            advance("the weights were there")
+        return model.eval().requires_grad_(False)
     model = train(digits, training, advance)
     draft = cache.with_name(f".{cache.name}.{os.getpid()}.partial")
     try:
         save_file(model.state_dict(), draft, metadata=described)
+        draft.chmod(0o644)  # safetensors makes it private
         os.replace(draft, cache)
     except OSError as error:
         raise SinkError(f"cannot write the weights to {str(cache)!r}: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
-    return model, False
+    return model
 
 
 def train(digits: Digits, training: Training, advance: Callable[[str], None] = lambda line: None) -> nn.Sequential:

@@ -56,6 +56,11 @@ class Quality:
         """The share of the multiply-adds that were executed."""
         return self.macs_done / self.macs_dense
 
+    def accuracies_along(self, frames: int) -> list[float]:
+        """Returns the share told right of every first, second, ... frame of sequences of so many frames."""
+        everything = [right for of_draw in self.right.values() for right in of_draw]
+        return [statistics.fmean(everything[step::frames]) for step in range(frames)]
+
     def add(
         self, shown: Shown, outputs: list[torch.Tensor], expected: list[torch.Tensor], macs: tuple[int, int]
     ) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from matplotlib.figure import Figure
@@ -26,6 +27,7 @@ from saccade.experiments.spatial_attention.settings import Settings
 from saccade.measure import Environment
 
 Advance = Callable[[str], None]
+Result = TypeVar("Result")
 Track = Callable[[str, int], Advance]
 """Begins a stage of so many steps, and returns what to call after each."""
 
@@ -57,36 +59,47 @@ def run(digits: Digits, settings: Settings, folder: Path, command: str, track: T
         command: what was typed.
         track: shows the progress.
     """
-    began = time.perf_counter()
-    training = settings.training
-    advance = track(f"training, {training.epochs} epochs", steps(digits, training))
-    model, found = trained_network(digits, training, folder / f"{NAME}.safetensors", advance)
-    if found:
-        track("training: weights found in the folder", 1)("")
+    stages = _Stages(track)
+    cache = folder / f"{NAME}.safetensors"
+    model = stages.do("training", steps(digits, settings.training), trained_network, digits, settings.training, cache)
     digit = digits.test_images[0]
     with _threads(settings.threads):
-        rows = table_1.table_1(model, digits, settings, track("Table 1", table_1.sequences_in(settings)))
-        mended = deviations_room.deviations(model, digits, settings, track("deviations", deviations_room.STEPS))
-        points = figure_6.figure_6(model, digits, settings, track("Figure 6", figure_6.steps(settings)))
-        watched = high_resolution.high_resolution(
-            model, digit, settings, track("high resolution", high_resolution.steps(settings))
-        )
+        rows = stages.do("Table 1", table_1.sequences_in(settings), table_1.table_1, model, digits, settings)
+        mended = stages.do("deviations", deviations_room.STEPS, deviations_room.deviations, model, digits, settings)
+        points = stages.do("Figure 6", figure_6.steps(settings), figure_6.figure_6, model, digits, settings)
+        watch, count = high_resolution.high_resolution, high_resolution.steps(settings)
+        watched = stages.do("high resolution", count, watch, model, digit, settings)
         figures: dict[str, Figure] = {
             "figure-4": draw_figure_4(digit, settings),
             "figure-5": draw_figure_5(change_maps(model, digit, settings), settings),
             "figure-6": figure_6.draw_figure_6(points),
             "high-resolution": draw_scene(digit, settings),
         }
-    minutes = (time.perf_counter() - began) / 60
     environment = Environment.here(settings.threads, command, ("matplotlib", "scipy"))
     findings = Findings(
-        settings, digits.source, accuracy(model, digits), rows, mended, points, watched, environment, minutes
+        settings, digits.source, accuracy(model, digits), rows, mended, points, watched, environment, stages.seconds
     )
     for name, figure in figures.items():
         save(figure, folder / f"{name}.png")
     write_text(folder / f"{NAME}.json", json.dumps(findings.to_dict(), indent=1, allow_nan=False) + "\n")
     write_text(folder / f"{NAME}.md", findings.to_markdown())
     return findings
+
+
+class _Stages:
+    """Runs one stage after the other, and remembers how long each took."""
+
+    def __init__(self, track: Track) -> None:
+        self.seconds: dict[str, float] = {}
+        self._track = track
+
+    def do(self, stage: str, steps: int, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Returns what ``work`` returns for the arguments and, behind them, the function that advances the stage."""
+        advance = self._track(stage, steps)
+        began = time.perf_counter()
+        result = work(*arguments, advance)
+        self.seconds[stage] = time.perf_counter() - began
+        return result
 
 
 def write_text(path: Path, text: str) -> None:

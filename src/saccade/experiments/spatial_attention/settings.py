@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
+from torch import nn
 
 from saccade.errors import ExperimentError
+from saccade.experiments.spatial_attention.contenders import ChangeDriven
 from saccade.experiments.spatial_attention.digits import Digits
 from saccade.experiments.spatial_attention.network import Training
-from saccade.experiments.spatial_attention.sequences import Direction, Motion
+from saccade.experiments.spatial_attention.sequences import BLACK, Direction, Motion
 from saccade.policy import Borji
 from saccade.policy.borji import Norm
 
@@ -38,6 +40,8 @@ class Settings:
         shift, direction, frames: of experiment II; see ``Motion``.
         fix_aperture, fix_background: mend rows 6 and 7 of the table in the corrected sequence.
         norm, threshold: of the change at the input.
+        compare_outputs: let CNN3 pass on as changed only what came out different.
+        blank_frame: begin CNN3's sequences with a black frame, instead of a first change map of ones.
         threads: of every contender.
         seed: of the draws of digits.
         training: of the network.
@@ -58,15 +62,17 @@ class Settings:
     fix_background: bool = True
     norm: Norm = "l1"
     threshold: float = 1.0
+    compare_outputs: bool = False
+    blank_frame: bool = False
     threads: int = 1
     seed: int = 0
     training: Training = field(default_factory=Training)
     digits: int = 11
     timed_draws: int = 5
-    draws: int = 20
+    draws: int = 10
     thresholds: tuple[float, ...] = (0, 0.25, 0.5, 1, 1.5, 2, 3, 3.9, 4, 5, 6, 8, 9, 10, 12)
     scene: tuple[int, int] = (1080, 1920)
-    scene_frames: int = 6
+    scene_frames: int = 4
     networks: tuple[tuple[str, str], ...] = (
         ("detector", "retinanet_resnet50_fpn"),
         ("segmenter", "fcn_resnet50"),
@@ -76,8 +82,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Builds what depends on the fields once, so that what does not fit is an error before anything is run."""
-        for rule in (Borji.as_published, Borji.corrected):
-            rule(self.threshold, self.norm)
+        self.published(), self.corrected()
         for count, what in ((self.digits, "digits"), (self.timed_draws, "timed draws"), (self.draws, "draws")):
             if count < 1:
                 raise ExperimentError(f"{count} {what} were given; expected at least 1")
@@ -94,14 +99,28 @@ class Settings:
         """Returns the settings of ``--fast``."""
         return cls(
             training=Training(epochs=1),
-            digits=4,
+            digits=3,
             timed_draws=2,
             draws=3,
             thresholds=(0, 1, 2, 3.9, 4, 6, 9, 12),
-            scene=(270, 480),
-            scene_frames=4,
+            scene=(216, 384),
+            scene_frames=3,
             fast=True,
         )
+
+    def published(self, threshold: float | None = None) -> Borji:
+        """Returns the published rule, at a threshold or at the run's own."""
+        rule = Borji.as_published(self.threshold if threshold is None else threshold, self.norm)
+        return replace(rule, compare_outputs=self.compare_outputs)
+
+    def corrected(self, threshold: float | None = None) -> Borji:
+        """Returns the corrected rule, at a threshold or at the run's own."""
+        rule = Borji.corrected(self.threshold if threshold is None else threshold, self.norm)
+        return replace(rule, compare_outputs=self.compare_outputs)
+
+    def cnn3(self, model: nn.Sequential, rule: Borji, *, sequential: bool = True) -> ChangeDriven:
+        """Returns CNN3 with a rule."""
+        return ChangeDriven(model, rule, sequential=sequential, blank=BLACK if self.blank_frame else None)
 
     @property
     def motions(self) -> dict[str, Motion]:

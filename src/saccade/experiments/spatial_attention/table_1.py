@@ -22,7 +22,6 @@ from saccade.experiments.spatial_attention.digits import Digits
 from saccade.experiments.spatial_attention.quality import Quality
 from saccade.experiments.spatial_attention.settings import Settings, Shown
 from saccade.measure import Timing, alternate
-from saccade.policy import Borji
 
 CNN1, CNN1_LAST, CNN2 = "CNN1, NCHW", "CNN1, channels_last", "CNN2"
 PUBLISHED, CORRECTED, AT_ZERO, ENGINE = "CNN3 as published", "CNN3 corrected", "CNN3 corrected, tau 0", "engine, exact"
@@ -97,9 +96,9 @@ def table_1(
     }
     slow: dict[str, Contender] = {
         CNN2: ChangeDriven(model, None),
-        PUBLISHED: ChangeDriven(model, Borji.as_published(settings.threshold, settings.norm)),
-        CORRECTED: ChangeDriven(model, Borji.corrected(settings.threshold, settings.norm)),
-        AT_ZERO: ChangeDriven(model, Borji.corrected(0.0, settings.norm)),
+        PUBLISHED: settings.cnn3(model, settings.published()),
+        CORRECTED: settings.cnn3(model, settings.corrected()),
+        AT_ZERO: settings.cnn3(model, settings.corrected(0.0)),
     }
     rows = []
     for experiment, motion in settings.motions.items():

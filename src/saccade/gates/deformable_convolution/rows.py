@@ -25,39 +25,32 @@ def by_rows(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor) -> T
         weight: (C, M / groups, k, k) with k odd and K = k * k.
     """
     batch, channels, height, width = x.shape
-    places, taps = height * width, weight.shape[-1] ** 2
-    outputs, inputs = weight.shape[:2]
-    samples = _samples(x, offset, mask, weight.shape[-1]).to(x.dtype)
-    weight = weight.to(x.dtype)
-    if inputs < channels:
-        # As an image with one row a place, one column a tap, in channels_last.
-        image = samples.reshape(batch, places, taps, channels).permute(0, 3, 1, 2)
-        kernel = weight.reshape(outputs, inputs, 1, taps)
-        return F.conv2d(image, kernel, groups=channels // inputs).reshape(batch, outputs, height, width)
-    # A view where the weights lie in channels_last, as DeformableKernel keeps them.
-    matrix = weight.permute(0, 2, 3, 1).reshape(outputs, taps * channels)
-    flat = samples.reshape(batch, places, taps * channels)
-    if x.is_contiguous():
-        return torch.matmul(matrix, flat.transpose(1, 2)).reshape(batch, outputs, height, width)
-    return F.linear(flat, matrix).reshape(batch, height, width, outputs).permute(0, 3, 1, 2)
-
-
-def _samples(x: Tensor, offset: Tensor, mask: Tensor | None, side: int) -> Tensor:
-    """Returns what each tap of each place sees, times its mask, (N * H * W * K * G, M / G)."""
+    taps, outputs = weight.shape[-1] ** 2, weight.shape[0]
     precise = torch.promote_types(x.dtype, torch.float32)
-    index, weights = _corners(offset.to(precise), None if mask is None else mask.to(precise), side)
+    index, weights = _corners(offset.to(precise), None if mask is None else mask.to(precise), weight.shape[-1])
     offset_groups = index.shape[1]
-    # A border of zeros, so that no corner needs a test for being outside.
-    rows = F.pad(x.to(precise).permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
     if offset_groups > 1:
         group = torch.arange(offset_groups, device=x.device, dtype=index.dtype)
         index = index * offset_groups + group.reshape(-1, 1, 1, 1)
-    return F.embedding_bag(
-        _bags(index),
-        rows.reshape(-1, x.shape[1] // offset_groups),
-        mode="sum",
-        per_sample_weights=_bags(weights),
-    )
+    # A border of zeros, so that no corner needs a test for being outside.
+    rows = F.pad(x.to(precise).permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).reshape(-1, channels // offset_groups)
+    samples = F.embedding_bag(_bags(index), rows, mode="sum", per_sample_weights=_bags(weights))
+    result = _product(samples.to(x.dtype).reshape(-1, taps, channels), weight.to(x.dtype))
+    result = result.reshape(batch, height, width, outputs).permute(0, 3, 1, 2)
+    return result.contiguous() if x.is_contiguous() else result
+
+
+def _product(samples: Tensor, weight: Tensor) -> Tensor:
+    """Returns the kernel's outputs, (places, C), for samples (places, K, M)."""
+    places, taps, channels = samples.shape
+    outputs, inputs = weight.shape[:2]
+    if inputs == channels:
+        # A view where the weights lie in channels_last, as DeformableKernel keeps them.
+        return F.linear(samples.reshape(places, -1), weight.permute(0, 2, 3, 1).reshape(outputs, -1))
+    # As an image with one row a place and one column a tap, in channels_last.
+    image = samples.unsqueeze(0).permute(0, 3, 1, 2)
+    kernel = weight.reshape(outputs, inputs, 1, taps)
+    return F.conv2d(image, kernel, groups=channels // inputs).permute(0, 2, 3, 1).reshape(places, outputs)
 
 
 def _bags(corners: Tensor) -> Tensor:
