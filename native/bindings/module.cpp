@@ -9,6 +9,7 @@
 
 #include <optional>
 
+#include "saccade/cell_comparison.h"
 #include "saccade/operators.h"
 #include "transmission.h"
 
@@ -108,6 +109,22 @@ NB_MODULE(native, module) {
         },
         "instruction_set"_a, "rounds"_a, nb::call_guard<nb::gil_scoped_release>());
     module.attr("compiler") = __VERSION__;
+    module.def(
+        "compare_cells",
+        [](uintptr_t frame, uintptr_t reference, bool bytes, std::vector<int64_t> shape, uintptr_t squares,
+           uintptr_t steps, const std::string &instruction_set) {
+            const saccade::KernelTable &kernels = *saccade::Program(instruction_set).kernels;
+            const auto compare = [&](auto element) {
+                using Element = decltype(element);
+                saccade::compare_cells(kernels, reinterpret_cast<const Element *>(frame),
+                                       reinterpret_cast<const Element *>(reference), shape.at(0), shape.at(1),
+                                       shape.at(2), shape.at(3), reinterpret_cast<float *>(squares),
+                                       reinterpret_cast<float *>(steps));
+            };
+            bytes ? compare(uint8_t{}) : compare(float{});
+        },
+        "frame"_a, "reference"_a, "bytes"_a, "shape"_a, "squares"_a, "steps"_a, "instruction_set"_a = "",
+        nb::call_guard<nb::gil_scoped_release>());
 
     nb::class_<ProgramHandle>(module, "Program")
         .def(nb::init<const std::string &>(), "instruction_set"_a = "")

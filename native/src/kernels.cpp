@@ -1,5 +1,6 @@
 // The kernels of one instruction set. The build compiles this file once for each, with SACCADE_ISA naming it.
 #include "arithmetic_peak.h"
+#include "cell_sums.h"
 #include "comparison.h"
 #include "convolution.h"
 #include "deltas.h"
@@ -38,6 +39,8 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::layer_normalization,
         SACCADE_ISA::compare,
         SACCADE_ISA::multiply_adds,
+        SACCADE_ISA::cell_sums_of_floats,
+        SACCADE_ISA::cell_sums_of_bytes,
         SACCADE_ISA::transmit,
         SACCADE_ISA::place_difference,
         SACCADE_ISA::accumulate,

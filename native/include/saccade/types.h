@@ -133,6 +133,9 @@ struct LayerNormalizationArguments {
     float epsilon;
 };
 
+// Side in places of the cells in which frames are compared: a block of a codec.
+constexpr int kCellSide = 8;
+
 // The kernels of one instruction set.
 struct KernelTable {
     const char *name;
@@ -179,6 +182,12 @@ struct KernelTable {
     bool (*compare)(const float *frame, const float *reference, int64_t count, uint8_t *changed);
     // Runs independent multiply-adds from registers alone and returns how many; `sink` is one float.
     int64_t (*multiply_adds)(int64_t rounds, float *sink);
+    // One channel's differences and their squares in one row of cells: `rows` rows (at most a cell's height) of
+    // `width` places; one sum a cell.
+    void (*cell_sums_of_floats)(const float *frame, const float *reference, int64_t width, int32_t rows,
+                                float *differences, float *squares);
+    void (*cell_sums_of_bytes)(const uint8_t *frame, const uint8_t *reference, int64_t width, int32_t rows,
+                               float *differences, float *squares);
     // The channels of a place that differ from `copy` by more than their threshold, or by NaN: written to `changes` and
     // `changed`, which hold whole vectors, and taken over by `copy`. Returns how many; clears `finite` where a change
     // is not a finite number.

@@ -1,4 +1,4 @@
-"""A picture's size as a user types it."""
+"""Sizes, boxes and numbers of channels as a user types them."""
 
 from __future__ import annotations
 
@@ -49,3 +49,15 @@ def parse_channels(text: str | None) -> tuple[float, ...] | None:
     if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
         raise typer.BadParameter(f"{text!r} is not one number or three with commas, such as 0.485,0.456,0.406")
     return numbers
+
+
+def parse_box(text: str) -> tuple[int, int, int, int]:
+    """Returns (x, y, width, height) in pixels from "x,y,w,h".
+
+    Raises:
+        typer.BadParameter: when the text is something else.
+    """
+    match = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text.replace(" ", ""))
+    if match is None or not int(match[3]) or not int(match[4]):
+        raise typer.BadParameter(f"{text!r} is no box; expected x,y,width,height in pixels, such as 0,0,200,24")
+    return int(match[1]), int(match[2]), int(match[3]), int(match[4])

@@ -75,6 +75,12 @@ def run(
         str | None, typer.Option(help="A .safetensors, .pt, .pth or .th file; DEFAULT for the published ones.")
     ] = None,
     policy: Annotated[str, typer.Option(help="What counts as a change.")] = "exact",
+    ignore: Annotated[
+        Path | None, typer.Option(help="A picture of the video's size, white where changes do not count.")
+    ] = None,
+    ignore_box: Annotated[
+        list[str] | None, typer.Option(help="x,y,width,height in pixels of the video, ignored too; may be repeated.")
+    ] = None,
     audit: Annotated[
         float | None, typer.Option(help="Measure the error on one frame in so many, or on a share between 0 and 1.")
     ] = None,
@@ -102,10 +108,12 @@ def run(
     letterbox: LetterboxOption = False,
 ) -> None:
     """Run a model over a video and recompute only what changed."""
+    from saccade.cli.ignored import IgnoredRegions
     from saccade.cli.models import choose_model
     from saccade.video import open_source
     from saccade.video.sinks import check_writable
 
+    ignored = IgnoredRegions.read(ignore, ignore_box or [])
     audits = _checked_audits(audit, error_limit, metric, decoder)
     if json_file is not None:
         check_writable(json_file, "the report")
@@ -119,8 +127,9 @@ def run(
         chosen = choose_model(model, weights)
         if chosen.warning:
             typer.echo(f"saccade: warning: {chosen.warning}", err=True)
-        stream = _incremental(chosen.model, policy, threads, audits)
-        watch = _Watch(stream, chosen, changed(chosen.preprocessing, changes), sinks, decoder or "")
+        preprocessing = changed(chosen.preprocessing, changes)
+        stream = _incremental(chosen.model, policy, threads, audits, ignored.mask(frames.size, preprocessing))
+        watch = _Watch(stream, chosen, preprocessing, sinks, decoder or "")
         try:
             with _progress(frames, every, limit) as advance:
                 for frame in _chosen_frames(frames, every, limit):
@@ -201,10 +210,10 @@ def _checked_audits(
     return {"audit": audit, "error_limit": error_limit, "metric": metric}
 
 
-def _incremental(model: Any, policy: str, threads: int | None, audits: dict[str, Any]) -> Any:
+def _incremental(model: Any, policy: str, threads: int | None, audits: dict[str, Any], ignore: Any) -> Any:
     import saccade
 
-    return saccade.incremental(model, policy=policy, threads=threads, **audits)
+    return saccade.incremental(model, policy=policy, threads=threads, ignore=ignore, **audits)
 
 
 def _chosen_frames(source: FrameSource, every: int, limit: int | None) -> Iterator[Frame]:

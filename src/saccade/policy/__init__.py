@@ -3,8 +3,11 @@
 from saccade.policy.borji import Borji
 from saccade.policy.gate import Gate
 from saccade.policy.hold import Hold
+from saccade.policy.ignore import Ignore
+from saccade.policy.keyframed import Keyframed
 from saccade.policy.policy import Exact, History, Policy, Verdict, policies, resolve_policy
 from saccade.policy.profile import Calibrated, Held, Profile, read_profile
+from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
 from saccade.policy.tolerant import Balanced, CBInfer, DeltaCNN, Frugal, Near
 
@@ -20,9 +23,12 @@ __all__ = [
     "Held",
     "History",
     "Hold",
+    "Ignore",
+    "Keyframed",
     "Near",
     "Policy",
     "Profile",
+    "SceneChange",
     "Tolerance",
     "Verdict",
     "policies",

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from saccade.errors import PolicyError
+from saccade.policy.change import compare_cells
 from saccade.policy.policy import History, Policy, Verdict, policies
-
-CELL = 8
-"""Side of a cell in pixels: a block of a codec."""
 
 
 def mean_change(frame: torch.Tensor, reference: torch.Tensor) -> float:
@@ -21,9 +19,7 @@ def mean_change(frame: torch.Tensor, reference: torch.Tensor) -> float:
         frame: (N, C, H, W).
         reference: of the same shape and type.
     """
-    squares = (frame.float() - reference.float()).square_()
-    cells = torch.nn.functional.avg_pool2d(squares, CELL, ceil_mode=True, count_include_pad=False)
-    return float(cells.mean(1).sqrt_().mean())
+    return compare_cells(frame, reference).mean()
 
 
 @policies.register("gate")
@@ -50,7 +46,7 @@ class Gate(Policy):
         """Holds where the mean change is small, unless ``longest`` frames have been held already."""
         if history.held >= self.longest:
             return Verdict.UPDATE
-        change = mean_change(frame, reference)
+        change = history.change(frame, reference).mean()
         return Verdict.HOLD if change <= self.levels * history.grey_level else Verdict.UPDATE
 
     @classmethod

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from saccade.errors import PolicyError
 from saccade.graph import Registry
+from saccade.policy.change import CellChange, compare_cells
 from saccade.policy.tolerance import Tolerance
 
 
@@ -36,11 +38,25 @@ class History:
         held: frames in a row that were held, up to this one.
         grey_level: the size of one of 256 grey levels in the frame's units: (largest - smallest) / 255 of the last
             keyframe; 1 for frames of uint8.
+        compare: measures the change between two frames; a session hands in its native sweep.
     """
 
     frames: int
     held: int
     grey_level: float
+    compare: Callable[[torch.Tensor, torch.Tensor], CellChange] = compare_cells
+    _compared: list[tuple[torch.Tensor, torch.Tensor, CellChange]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+
+    def change(self, frame: torch.Tensor, reference: torch.Tensor) -> CellChange:
+        """Returns how a frame differs from the reference; measured once, however many rules ask."""
+        for known_frame, known_reference, change in self._compared:
+            if known_frame is frame and known_reference is reference:
+                return change
+        change = self.compare(frame, reference)
+        self._compared.append((frame, reference, change))
+        return change
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,20 @@ class Policy:
 
     A policy keeps no state: whatever it has to know of earlier frames is handed to it.
     """
+
+    def seen(self, frame: torch.Tensor, reference: torch.Tensor | None) -> torch.Tensor:
+        """Returns what the stream takes for its new frame; everything else, a dense pass too, is asked of that.
+
+        Args:
+            frame: an input's new frame, (N, C, H, W) for pictures; not to be changed.
+            reference: of the same shape, for each place the value last taken over, not to be changed; None for a
+                stream's first frame.
+
+        Returns:
+            A contiguous tensor of the frame's shape and type.
+        """
+        del reference
+        return frame
 
     def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
         """Decides what is done with a frame, before anything is computed. Not asked about a stream's first frame.

@@ -2,6 +2,7 @@
 
 from saccade.runtime.audit import Audit
 from saccade.runtime.audit_report import Audited, AuditReport, Drift
+from saccade.runtime.canvas import CanvasStream
 from saccade.runtime.conversion import incremental
 from saccade.runtime.information import native_information, self_test
 from saccade.runtime.program import Program
@@ -13,6 +14,7 @@ __all__ = [
     "Audit",
     "AuditReport",
     "Audited",
+    "CanvasStream",
     "Drift",
     "FrameCost",
     "OperatorReport",

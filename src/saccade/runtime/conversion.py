@@ -6,7 +6,7 @@ import torch
 
 from saccade.agreement import Disagreement
 from saccade.capture.detector import convolutional_part
-from saccade.policy import Policy
+from saccade.policy import Ignore, Policy, resolve_policy
 from saccade.runtime.audit import make_audit
 from saccade.runtime.detector import DetectorStream
 from saccade.runtime.stream import Model, Stream
@@ -20,6 +20,7 @@ def incremental(
     audit: float | None = None,
     error_limit: float | None = None,
     metric: str | Disagreement | None = None,
+    ignore: torch.Tensor | None = None,
 ) -> Stream:
     """Converts a trained network into one that recomputes only what changed since the last frame.
 
@@ -34,17 +35,20 @@ def incremental(
             dense outputs are returned; None only measures.
         metric: what the audits count as disagreement of the task's outputs, a name or a function of (reference
             outputs, outputs), see ``saccade.agreement``; None chooses by the outputs.
+        ignore: (H, W), boolean, True where changes of the frame do not count; see ``saccade.policy.Ignore``.
 
     Returns:
         A stream: call it with what the model takes, frame after frame; it returns what the model returns.
 
     Raises:
         ModelError: when the model is in training mode, not on the CPU, or no such file exists.
-        PolicyError: when the policy is not known.
+        PolicyError: when the policy is not known, or ``ignore`` is no mask.
         AuditError: when the audit or its limit is out of range, or a limit is given without an audit.
         MetricError: when the metric is not known.
     """
     checked = make_audit(audit, error_limit, metric)
+    if ignore is not None:
+        policy = Ignore(resolve_policy(policy), ignore)
     parts = convolutional_part(model) if isinstance(model, torch.nn.Module) else None
     if parts is None:
         return Stream(model, policy, threads, checked)

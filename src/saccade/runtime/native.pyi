@@ -3,6 +3,15 @@ from typing import Any
 compiler: str
 
 def instruction_sets() -> list[str]: ...
+def compare_cells(
+    frame: int,
+    reference: int,
+    bytes: bool,
+    shape: list[int],
+    squares: int,
+    steps: int,
+    instruction_set: str = "",
+) -> None: ...
 def multiply_adds(instruction_set: str, rounds: int) -> int: ...
 
 class Session:

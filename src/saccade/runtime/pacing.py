@@ -8,6 +8,7 @@ import torch
 
 from saccade.errors import PolicyError
 from saccade.policy import History, Policy, Verdict
+from saccade.runtime.comparison import compare_cells
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Pacing:
         """
         verdict = Verdict.KEYFRAME
         if reference is not None:
-            verdict = policy.judge(frame, reference, History(self.frames, self.held, self.grey_level))
+            verdict = policy.judge(frame, reference, History(self.frames, self.held, self.grey_level, compare_cells))
         if verdict is Verdict.KEYFRAME:
             self.begin(frame)
         elif verdict in (Verdict.HOLD, Verdict.UPDATE):

@@ -223,7 +223,12 @@ class Session:
             frames = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
         if len(frames) != len(self._input_names):
             raise FrameError(f"{len(frames)} tensors were given; the program takes {len(self._input_names)}")
-        return [self._check(name, frame) for name, frame in zip(self._input_names, frames, strict=True)]
+        return [self._see(name, frame) for name, frame in zip(self._input_names, frames, strict=True)]
+
+    def _see(self, name: str, frame: torch.Tensor) -> torch.Tensor:
+        """Returns the frame as the engine takes it and as the policy lets it be seen."""
+        checked = self._check(name, frame)
+        return self.program.policy.seen(checked, self._reference(name) if self._started else None)
 
     def _check(self, name: str, frame: torch.Tensor) -> torch.Tensor:
         expected = self.program.graph.tensors[name]

@@ -1,0 +1,52 @@
+"""How much a frame differs from the reference, cell by cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+CELL = 8
+"""Side of a cell in pixels: a block of a codec."""
+
+
+@dataclass(frozen=True, eq=False)
+class CellChange:
+    """The change from a reference to a frame; each tensor is (N, rows, columns) float32, one number a cell.
+
+    Cells are 8 x 8 pixels; the last row and column are cut off at the frame's edge. Both are means over the
+    channels, in the frame's units squared.
+
+    Attributes:
+        squares: the mean squared difference.
+        steps: the squared difference of the cell's means: how much brighter, darker or otherwise coloured it is.
+            Noise hardly enters, as it averages out over a cell.
+    """
+
+    squares: torch.Tensor
+    steps: torch.Tensor
+
+    def mean(self) -> float:
+        """Returns the mean over the cells of the root mean square difference, in the frame's units."""
+        return float(self.squares.sqrt().mean())
+
+
+def as_pictures(frame: torch.Tensor) -> torch.Tensor:
+    """Returns (N, C, H, W); a tensor of other dimensions as one row of values for each image."""
+    return frame if frame.dim() == 4 else frame.reshape(frame.shape[0] if frame.dim() else 1, 1, 1, -1)
+
+
+def compare_cells(frame: torch.Tensor, reference: torch.Tensor) -> CellChange:
+    """Compares two frames in plain torch: the definition of what the native kernel computes.
+
+    Args:
+        frame: (N, C, H, W).
+        reference: of the same shape.
+    """
+    frame, reference = as_pictures(frame).float(), as_pictures(reference).float()
+    difference = frame - reference
+    return CellChange(_cell_means(difference.square()).mean(1), _cell_means(difference).square().mean(1))
+
+
+def _cell_means(values: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.avg_pool2d(values, CELL, ceil_mode=True, count_include_pad=False)

@@ -1,0 +1,46 @@
+"""Compares frames cell by cell in one native sweep."""
+
+from __future__ import annotations
+
+import torch
+
+from saccade.policy.change import CELL, CellChange
+from saccade.policy.change import compare_cells as compare_in_torch
+from saccade.runtime import native
+
+
+def compare_cells(frame: torch.Tensor, reference: torch.Tensor, instruction_set: str = "") -> CellChange:
+    """Returns how a frame differs from a reference, as ``saccade.policy.change.compare_cells`` defines it.
+
+    Native for contiguous (N, C, H, W) float32 or uint8 on the CPU; anything else is compared in torch.
+
+    Args:
+        frame: (N, C, H, W).
+        reference: of the same shape and type.
+        instruction_set: "" chooses the best that this processor runs.
+    """
+    if not _suits(frame) or not _suits(reference) or frame.shape != reference.shape or frame.dtype != reference.dtype:
+        return compare_in_torch(frame, reference)
+    images, channels, height, width = frame.shape
+    result = torch.empty(2, images, -(-height // CELL), -(-width // CELL))
+    squares, steps = result
+    native.compare_cells(
+        frame.data_ptr(),
+        reference.data_ptr(),
+        frame.dtype == torch.uint8,
+        [images, channels, height, width],
+        squares.data_ptr(),
+        steps.data_ptr(),
+        instruction_set,
+    )
+    return CellChange(squares, steps)
+
+
+def _suits(frame: torch.Tensor) -> bool:
+    return (
+        frame.dim() == 4
+        and frame.dtype in (torch.float32, torch.uint8)
+        and frame.device.type == "cpu"
+        and frame.is_contiguous()
+        and frame.numel() > 0
+    )

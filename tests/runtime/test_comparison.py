@@ -1,0 +1,67 @@
+"""The native sweep over two frames against its definition in torch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saccade.policy.change import compare_cells as compare_in_torch
+from saccade.runtime import native_information
+from saccade.runtime.comparison import compare_cells
+
+SETS = native_information()["instruction_sets"]
+
+
+def check(frame: torch.Tensor, reference: torch.Tensor, instruction_set: str = "") -> None:
+    given = compare_cells(frame, reference, instruction_set)
+    expected = compare_in_torch(frame, reference)
+    for name in ("squares", "steps"):
+        left, right = getattr(given, name), getattr(expected, name)
+        assert left.shape == right.shape
+        assert torch.allclose(left, right, rtol=1e-4, atol=1e-5), name
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(SETS),
+    st.booleans(),
+    st.integers(1, 2),
+    st.integers(1, 4),
+    st.integers(1, 40),
+    st.integers(1, 70),
+    st.integers(0, 2**30),
+)
+def test_the_native_sweep_agrees_with_torch_for_any_shape(
+    instruction_set, as_bytes, images, channels, height, width, seed
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (2, images, channels, height, width)
+    if as_bytes:
+        frame, reference = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    else:
+        frame, reference = torch.randn(shape, generator=generator)
+    check(frame, reference, instruction_set)
+
+
+@pytest.mark.parametrize(
+    ("frame", "reference"),
+    [
+        (torch.rand(1, 3, 20, 20).transpose(2, 3), torch.rand(1, 3, 20, 20)),
+        (torch.rand(1, 3, 9, 9).half(), torch.rand(1, 3, 9, 9).half()),
+        (torch.rand(2, 30), torch.rand(2, 30)),
+        (torch.randint(0, 9, (1, 7)), torch.randint(0, 9, (1, 7))),
+    ],
+    ids=["not contiguous", "half", "two dimensions", "whole numbers"],
+)
+def test_what_the_native_sweep_does_not_take_is_compared_in_torch(frame, reference) -> None:
+    check(frame, reference)
+
+
+def test_values_that_are_not_finite_make_the_change_of_their_own_cell_not_finite() -> None:
+    reference = torch.zeros(1, 3, 16, 16)
+    frame = reference.clone()
+    frame[0, 1, 3, 3] = float("nan")
+    squares = compare_cells(frame, reference).squares
+    assert squares.isnan().tolist() == [[[True, False], [False, False]]]
