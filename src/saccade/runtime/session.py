@@ -14,6 +14,7 @@ from saccade.graph import Fallback, Reference
 from saccade.kernels.reference import fetch, run_fallback
 from saccade.policy import Verdict
 from saccade.runtime.activity import activity_maps
+from saccade.runtime.arriving import as_taken, tensors_of
 from saccade.runtime.pacing import Pacing
 from saccade.runtime.report import FallbackCounter, Report, make_report
 from saccade.runtime.sensitivity import sensitivities as measure_sensitivities
@@ -216,38 +217,15 @@ class Session:
         self.__init__(state["program"])  # type: ignore[misc]
 
     def _flatten(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Sequence[torch.Tensor]:
-        if len(arguments) == 1 and not keywords and isinstance(arguments[0], torch.Tensor):
-            frames: Sequence[Any] = arguments
-        else:
-            leaves = torch.utils._pytree.tree_leaves((arguments, keywords))
-            frames = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        """Returns the frames as the engine takes them and as the policy lets them be seen."""
+        frames = tensors_of(arguments, keywords)
         if len(frames) != len(self._input_names):
             raise FrameError(f"{len(frames)} tensors were given; the program takes {len(self._input_names)}")
-        return [self._see(name, frame) for name, frame in zip(self._input_names, frames, strict=True)]
-
-    def _see(self, name: str, frame: torch.Tensor) -> torch.Tensor:
-        """Returns the frame as the engine takes it and as the policy lets it be seen."""
-        checked = self._check(name, frame)
-        return self.program.policy.seen(checked, self._reference(name) if self._started else None)
-
-    def _check(self, name: str, frame: torch.Tensor) -> torch.Tensor:
-        expected = self.program.graph.tensors[name]
-        if frame.shape != expected.shape:
-            raise FrameError(
-                f"a frame of shape {tuple(frame.shape)} was given; this program was compiled for {expected.shape}: "
-                "compile another, or use saccade.incremental, which adapts"
-            )
-        if frame.device.type != "cpu":
-            raise FrameError(f"a frame on {frame.device} was given; expected one on the CPU: call frame.cpu()")
-        if frame.dtype != expected.dtype:
-            if frame.is_floating_point() and not expected.dtype.is_floating_point:
-                raise FrameError(
-                    f"a frame of {frame.dtype} was given; this program was compiled for {expected.dtype}, which cannot "
-                    "hold it: convert the frame, compile another program, or use saccade.incremental, which adapts"
-                )
-            frame = frame.to(expected.dtype)
-        # On a small network every call of torch counts: a frame that needs neither is taken as it is.
-        return frame.detach().contiguous() if frame.requires_grad else frame.contiguous()
+        seen = []
+        for name, frame in zip(self._input_names, frames, strict=True):
+            taken = as_taken(frame, self.program.graph.tensors[name])
+            seen.append(self.program.policy.seen(taken, self._reference(name) if self._started else None))
+        return seen
 
     def _advance(
         self, frames: Sequence[torch.Tensor], *, take_all: bool = False, forced: dict[Any, torch.Tensor] | None = None

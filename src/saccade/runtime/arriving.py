@@ -1,0 +1,47 @@
+"""Frames as they arrive: found among a call's arguments, checked, and brought into the form that the engine takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from saccade.errors import FrameError
+from saccade.graph import Tensor
+
+
+def tensors_of(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Sequence[torch.Tensor]:
+    """Returns the tensors among a call's arguments, in the order in which they flatten."""
+    if len(arguments) == 1 and not keywords and isinstance(arguments[0], torch.Tensor):
+        return arguments
+    leaves = torch.utils._pytree.tree_leaves((arguments, keywords))
+    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
+def as_taken(frame: torch.Tensor, expected: Tensor) -> torch.Tensor:
+    """Returns a frame as the engine takes it: contiguous, of the expected type, and without gradients.
+
+    Args:
+        frame: what was given.
+        expected: what the program was compiled for.
+
+    Raises:
+        FrameError: when the frame's shape, device or type does not fit.
+    """
+    if frame.shape != expected.shape:
+        raise FrameError(
+            f"a frame of shape {tuple(frame.shape)} was given; this program was compiled for {expected.shape}: "
+            "compile another, or use saccade.incremental, which adapts"
+        )
+    if frame.device.type != "cpu":
+        raise FrameError(f"a frame on {frame.device} was given; expected one on the CPU: call frame.cpu()")
+    if frame.dtype != expected.dtype:
+        if frame.is_floating_point() and not expected.dtype.is_floating_point:
+            raise FrameError(
+                f"a frame of {frame.dtype} was given; this program was compiled for {expected.dtype}, which cannot "
+                "hold it: convert the frame, compile another program, or use saccade.incremental, which adapts"
+            )
+        frame = frame.to(expected.dtype)
+    # On a small network every call of torch counts: a frame that needs neither is taken as it is.
+    return frame.detach().contiguous() if frame.requires_grad else frame.contiguous()
