@@ -263,6 +263,7 @@ def test_a_breach_refreshes_what_layers_told_each_other(policy: str) -> None:
     for current in frames:
         output = stream(current)
         assert torch.equal(output, stream.dense(current))
-        assert torch.equal(output, dense.dense(current))
+        # Programs of other policies may choose other kernels, which round differently.
+        assert error(output, dense.dense(current)) < 1e-5
     report = stream.report()
     assert report.audit.breaches == report.keyframes > 0
