@@ -263,7 +263,7 @@ def test_a_breach_refreshes_what_layers_told_each_other(policy: str) -> None:
     for current in frames:
         output = stream(current)
         assert torch.equal(output, stream.dense(current))
-        # Sums by deltas add in another order than an exact stream may (Winograd), so that only the last bits differ.
-        assert torch.allclose(output, dense.dense(current), rtol=1e-5, atol=1e-5)
+        # Programs of other policies may choose other kernels, which round differently.
+        assert error(output, dense.dense(current)) < 1e-5
     report = stream.report()
     assert report.audit.breaches == report.keyframes > 0
