@@ -4,6 +4,7 @@
 
 #include "packed_convolution.h"
 #include "transmission.h"
+#include "winograd_convolution.h"
 
 namespace saccade {
 
@@ -37,7 +38,7 @@ class ElementConvolution : public Operator {
                    options.residual < 0 ? std::vector<int>{options.input}
                                         : std::vector<int>{options.input, options.residual},
                    options.output),
-          source_(source), shape_(options.shape), delta_cost_(options.delta_cost) {
+          shape_(options.shape), source_(source), delta_cost_(options.delta_cost) {
         const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
         const int lanes = program.kernels->lanes;
         channels_in_ = program.tensors[static_cast<size_t>(options.input)].c;
@@ -172,6 +173,10 @@ class DenseElements final : public ElementConvolution {
                   tap_offsets(layout_of(program, options.input), options.shape), {Function::identity, 0.0f, 0.0f}),
           weights_(static_cast<size_t>(int64_t{taps_} * channels_in_ * width_ + program.kernels->lanes)) {
         macs = places_ * channels_out_ * channels_in_ * taps_;
+        if (winograd_fits(program, options.input, options.output, options.shape)) {
+            winograd_ = std::make_unique<WinogradLayer>(program, options.input, options.output, weight, bias,
+                                                        options.shape, Activation{Function::identity, 0.0f, 0.0f});
+        }
         const int most = program.kernels->delta_vectors;
         const int panels = (vectors_ + most - 1) / most;
         for (int panel = 0; panel < panels; ++panel) {
@@ -191,12 +196,20 @@ class DenseElements final : public ElementConvolution {
         }
     }
 
+    int64_t scratch_floats() const override { return winograd_ == nullptr ? 0 : winograd_->scratch_floats(); }
+
   private:
     int64_t outputs_of_an_element() const override { return channels_out_; }
 
     void recompute(Session &session, const ChangeMap &map) const override {
         const View input = session.view(inputs[0]);
         float *sums = session.state(*this);
+        if (winograd_ != nullptr) {
+            const View target = {sums,    width_,  width_ * columns_, width_ * columns_ * height_,
+                                 images_, height_, columns_,          channels_out_};
+            winograd_->run(session, map, input, target, View{});
+            return;
+        }
         const auto locate = [&](int64_t first, int64_t last, const float **sources, float **targets, const float **) {
             for_each_run(map, first, last, [&](const Run &run) {
                 const float *source = input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
@@ -252,7 +265,8 @@ class DenseElements final : public ElementConvolution {
     };
 
     PackedConvolution packed_;
-    Memory weights_; // by panel: [taps][input channels][vectors * lanes]
+    std::unique_ptr<WinogradLayer> winograd_; // where it computes whole places faster
+    Memory weights_;                          // by panel: [taps][input channels][vectors * lanes]
     std::vector<PanelOfDeltas> panels_;
 };
 
