@@ -247,6 +247,34 @@ NB_MODULE(native, module) {
                                                                   pointer(bias), epsilon));
             },
             "name"_a, "input"_a, "output"_a, "weight"_a.none(), "bias"_a.none(), "epsilon"_a)
+        .def("add_group_moments",
+             [](ProgramHandle &self, const std::string &name, int input, int output, int groups, float epsilon) {
+                 return self.add(saccade::make_group_moments(*self.program, name, input, output, groups, epsilon));
+             })
+        .def(
+            "add_standardization",
+            [](ProgramHandle &self, const std::string &name, int input, int moments, int output,
+               const std::optional<Floats> &weight, const std::optional<Floats> &bias, const std::string &function,
+               float a, float b) {
+                return self.add(saccade::make_standardization(*self.program, name, input, moments, output,
+                                                              pointer(weight), pointer(bias),
+                                                              activation(function, a, b)));
+            },
+            "name"_a, "input"_a, "moments"_a, "output"_a, "weight"_a.none(), "bias"_a.none(), "function"_a, "a"_a,
+            "b"_a)
+        .def(
+            "add_deformable_convolution",
+            [](ProgramHandle &self, const std::string &name, int input, int offset, int mask, int output,
+               const Floats &weight, const std::optional<Floats> &bias, std::vector<int> stride,
+               std::vector<int> padding, std::vector<int> dilation, int groups, int offset_groups,
+               const std::string &function, float a, float b) {
+                return self.add(saccade::make_deformable_convolution(
+                    *self.program, name, input, offset, mask, output, weight.data(), pointer(bias),
+                    convolution_shape(weight, stride, padding, dilation, groups), offset_groups,
+                    activation(function, a, b)));
+            },
+            "name"_a, "input"_a, "offset"_a, "mask"_a, "output"_a, "weight"_a, "bias"_a.none(), "stride"_a,
+            "padding"_a, "dilation"_a, "groups"_a, "offset_groups"_a, "function"_a, "a"_a, "b"_a)
         .def(
             "session",
             [](const ProgramHandle &self, int threads, bool poison) {
