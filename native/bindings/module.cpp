@@ -273,8 +273,8 @@ NB_MODULE(native, module) {
                     convolution_shape(weight, stride, padding, dilation, groups), offset_groups,
                     activation(function, a, b)));
             },
-            "name"_a, "input"_a, "offset"_a, "mask"_a, "output"_a, "weight"_a, "bias"_a.none(), "stride"_a,
-            "padding"_a, "dilation"_a, "groups"_a, "offset_groups"_a, "function"_a, "a"_a, "b"_a)
+            "name"_a, "input"_a, "offset"_a, "mask"_a, "output"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a,
+            "dilation"_a, "groups"_a, "offset_groups"_a, "function"_a, "a"_a, "b"_a)
         .def(
             "session",
             [](const ProgramHandle &self, int threads, bool poison) {

@@ -59,8 +59,8 @@ class DeformableConvolution final : public Operator {
     DeformableConvolution(const Program &program, std::string name, int input, int offset, int mask, int output,
                           const float *weight, const float *bias, const ConvolutionShape &shape, int offset_groups,
                           Activation activation)
-        : Operator(std::move(name),
-                   mask < 0 ? std::vector<int>{input, offset} : std::vector<int>{input, offset, mask}, output),
+        : Operator(std::move(name), mask < 0 ? std::vector<int>{input, offset} : std::vector<int>{input, offset, mask},
+                   output),
           shape_(shape), offset_groups_(offset_groups), taps_(shape.kernel_height * shape.kernel_width) {
         const TensorPlan &source = program.tensors[static_cast<size_t>(input)];
         const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
@@ -171,8 +171,8 @@ class DeformableConvolution final : public Operator {
         const int base_x = x * shape_.stride_x - shape_.pad_left + tap % shape_.kernel_width * shape_.dilation_x;
         const float at_y = static_cast<float>(base_y) + offset[0], at_x = static_cast<float>(base_x) + offset[1];
         Sample sample{};
-        sample.inside = at_y > -1.0f && at_y < static_cast<float>(input.h) && at_x > -1.0f &&
-                        at_x < static_cast<float>(input.w);
+        sample.inside =
+            at_y > -1.0f && at_y < static_cast<float>(input.h) && at_x > -1.0f && at_x < static_cast<float>(input.w);
         if (!sample.inside) {
             return sample;
         }
@@ -209,8 +209,8 @@ class DeformableConvolution final : public Operator {
         }
         for (int32_t place = 0; place < count; ++place) {
             session.kernels().depthwise(depthwise_->arguments(), sources[static_cast<size_t>(place)], channels_, 0,
-                                        targets[static_cast<size_t>(place)], target.pixel_stride, nullptr, 0,
-                                        channels_, 1);
+                                        targets[static_cast<size_t>(place)], target.pixel_stride, nullptr, 0, channels_,
+                                        1);
         }
     }
 
@@ -239,8 +239,7 @@ class DeformableConvolution final : public Operator {
             session.kernels().sample(corners, found.weights, mask == nullptr ? 1.0f : mask[index], each,
                                      columns + int64_t{tap} * channels_ + first);
         }
-        float *kept = session.state(*this) +
-                      ((int64_t{image} * output_view.h + y) * output_view.w + x) * kBox;
+        float *kept = session.state(*this) + ((int64_t{image} * output_view.h + y) * output_view.w + x) * kBox;
         std::copy(box, box + kBox, kept);
     }
 

@@ -136,10 +136,9 @@ class Standardization final : public Operator {
         const View moments = session.view(inputs[1]);
         const View target = session.view(output);
         parallel_runs(session, session.map(output), int64_t{target.c} * 2, [&](const Run &run) {
-            session.kernels().standardize(arguments_, moments.at(run.image, 0, 0),
-                                          input.at(run.image, run.y, run.first_x), input.pixel_stride,
-                                          target.at(run.image, run.y, run.first_x), target.pixel_stride, target.c,
-                                          run.last_x - run.first_x);
+            session.kernels().standardize(
+                arguments_, moments.at(run.image, 0, 0), input.at(run.image, run.y, run.first_x), input.pixel_stride,
+                target.at(run.image, run.y, run.first_x), target.pixel_stride, target.c, run.last_x - run.first_x);
         });
     }
 

@@ -78,9 +78,7 @@ def batch_norm(
     return normalize_channels(builder, input, weight, bias, running_mean, running_var, eps)
 
 
-def normalize_groups(
-    builder: GraphBuilder, input: Value, groups: int, weight: Any, bias: Any, epsilon: float
-) -> Value:
+def normalize_groups(builder: GraphBuilder, input: Value, groups: int, weight: Any, bias: Any, epsilon: float) -> Value:
     """Adds a norm over the channels of each group and all places, by statistics of the input.
 
     Raises:
@@ -118,10 +116,18 @@ def group_norm(
 
 @lowers("aten.native_group_norm.default")
 def native_group_norm(
-    builder: GraphBuilder, input: Value, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float
+    builder: GraphBuilder,
+    input: Value,
+    weight: Any,
+    bias: Any,
+    batch: int,
+    channels: int,
+    places: int,
+    groups: int,
+    epsilon: float,
 ) -> tuple[Value, None, None]:
     """Group norm, for a caller that does not read the statistics."""
-    return normalize_groups(builder, input, group, weight, bias, eps), None, None
+    return normalize_groups(builder, input, groups, weight, bias, epsilon), None, None
 
 
 @lowers("aten.instance_norm.default")

@@ -144,13 +144,13 @@ def deform_conv(node: Node) -> Any:
     value, weight, offset, bias, mask = (node.input(index) for index in range(5))
     top, left, bottom, right = node.attribute("pads", [0, 0, 0, 0])
     if (top, left) != (bottom, right):
-        raise CaptureError(f"a DeformConv with pads {[top, left, bottom, right]}; only the same on opposite sides is read")
-    stride, dilation = node.attribute("strides", [1, 1]), node.attribute("dilations", [1, 1])
-    groups, offset_groups = node.attribute("group", 1), node.attribute("offset_group", 1)
-    try:
-        return deformable_convolution(
-            node.builder, value, weight, offset, mask, bias, *stride, top, left, *dilation, groups, offset_groups
+        raise CaptureError(
+            f"a DeformConv with pads {[top, left, bottom, right]}; only the same on opposite sides is read"
         )
+    stride, dilation = node.attribute("strides", [1, 1]), node.attribute("dilations", [1, 1])
+    window = (*stride, top, left, *dilation, node.attribute("group", 1), node.attribute("offset_group", 1))
+    try:
+        return deformable_convolution(node.builder, value, weight, offset, mask, bias, window)
     except NotNative as reason:
         raise CaptureError(str(reason)) from reason
 
