@@ -41,7 +41,7 @@ def evaluate(model: nn.Module, images: Images, recipe: Recipe, device: torch.dev
     training = model.training
     model.eval()
     right, loss = 0, 0.0
-    for indices in torch.arange(len(images)).split(BATCH):
+    for indices in torch.split(torch.arange(len(images)), BATCH):
         pixels, labels = images.at(indices)
         labels = labels.to(device)
         logits = model(normalised(pixels, recipe).to(device)).float()
