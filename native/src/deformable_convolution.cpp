@@ -80,9 +80,10 @@ class DeformableConvolution final : public Operator {
             dense_ = std::make_unique<PackedConvolution>(*program.kernels, weight, bias, target.c, channels_,
                                                          shape.groups, offsets, activation);
         }
-        // Columns should stay in the second cache; whole tiles of places, which are multiples of 2, 3 and 4.
-        constexpr int64_t kColumnFloats = 48 * 1024;
-        block_ = std::clamp<int64_t>(kColumnFloats / columns() / 12 * 12, 12, program.kernels->block_pixels);
+        // Columns should stay in the second cache, unless the weights do not: then they are read once a block, and the
+        // fewer blocks the better. Whole tiles of places, which are multiples of 2, 3 and 4.
+        const int64_t floats = columns() / shape.groups * target.c < 1024 * 1024 ? 48 * 1024 : 384 * 1024;
+        block_ = std::clamp<int64_t>(floats / columns() / 12 * 12, 12, program.kernels->block_pixels);
         kernel_scratch_ =
             int64_t{program.kernels->block_pixels} * program.kernels->max_vectors * program.kernels->lanes;
     }

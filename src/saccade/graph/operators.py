@@ -343,9 +343,9 @@ class Standardization(Operator):
 class DeformableConvolution(Operator):
     """A convolution whose taps look where the offsets say, as torchvision.ops.deform_conv2d (DCNv2).
 
-    Its inputs are the features (N, C_in, H, W), the offsets (N, 2 * G * K, H_out, W_out) for G offset groups and K
-    taps, (dy, dx) in places for each, and perhaps a mask (N, G * K, H_out, W_out) of factors. Samples are bilinear; outside
-    the image lie zeros, and at an offset that is not a number too.
+    Its inputs are the features (N, C_in, H, W); the offsets (N, 2 * G * K, H_out, W_out) for G offset groups and K
+    taps, (dy, dx) in places for each; and perhaps a mask (N, G * K, H_out, W_out) of factors. Samples are bilinear.
+    Outside the image, and at an offset that is not a number, lie zeros.
 
     Attributes:
         weight: (C_out, C_in / groups, kernel height, kernel width).
