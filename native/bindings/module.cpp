@@ -22,42 +22,32 @@ using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 
 const float *pointer(const std::optional<Floats> &array) { return array ? array->data() : nullptr; }
 
+// The position of a name in a list, which is that of the enumeration that it belongs to.
+template <typename Enumeration, size_t count>
+Enumeration named(const char *const (&names)[count], const std::string &name, const char *what) {
+    for (size_t index = 0; index < count; ++index) {
+        if (name == names[index]) {
+            return static_cast<Enumeration>(index);
+        }
+    }
+    throw std::invalid_argument(std::string("unknown ") + what + " '" + name + "'");
+}
+
 saccade::Activation activation(const std::string &name, float a, float b) {
     static const char *const names[] = {"identity", "relu",     "clamp",     "leaky_relu", "hardswish", "hardsigmoid",
                                         "silu",     "gelu",     "gelu_tanh", "sigmoid",    "tanh",      "elu",
                                         "mish",     "softplus", "exp",       "sqrt",       "abs"};
-    int32_t index = 0;
-    for (const char *known : names) {
-        if (name == known) {
-            return {static_cast<saccade::Function>(index), a, b};
-        }
-        ++index;
-    }
-    throw std::invalid_argument("unknown activation '" + name + "'");
+    return {named<saccade::Function>(names, name, "activation"), a, b};
 }
 
 saccade::BinaryFunction binary(const std::string &name) {
     static const char *const names[] = {"add", "subtract", "multiply", "divide", "maximum", "minimum"};
-    int32_t index = 0;
-    for (const char *known : names) {
-        if (name == known) {
-            return static_cast<saccade::BinaryFunction>(index);
-        }
-        ++index;
-    }
-    throw std::invalid_argument("unknown binary function '" + name + "'");
+    return named<saccade::BinaryFunction>(names, name, "binary function");
 }
 
 saccade::Sending sending(const std::string &name) {
     static const char *const names[] = {"elements", "places_by_largest", "places_by_mean_square"};
-    int32_t index = 0;
-    for (const char *known : names) {
-        if (name == known) {
-            return static_cast<saccade::Sending>(index);
-        }
-        ++index;
-    }
-    throw std::invalid_argument("unknown way of sending '" + name + "'");
+    return named<saccade::Sending>(names, name, "way of sending");
 }
 
 saccade::ConvolutionShape convolution_shape(const Floats &weight, const std::vector<int> &stride,
