@@ -22,7 +22,7 @@ ARROWS = {
     "gates": {"graph"},
     "models": {"gates", "graph"},
     "explain": {"models", "gates"},
-    "training": {"models"},
+    "training": {"graph", "gates", "models"},
     "experiments": {
         "graph",
         "capture",

@@ -23,6 +23,10 @@
     │   └── StageError             the network has no stage or module of that name
     ├── ExperimentError            an experiment cannot be run as asked
     │   └── DataError              a data set is missing or damaged
+    ├── TrainingError              a network cannot be trained as asked
+    │   ├── RecipeError            a recipe has no such field, or its values contradict each other
+    │   ├── CheckpointError        a checkpoint cannot be written, read, or is another run's
+    │   └── DivergenceError        the loss is not finite
     └── MissingPackageError        an optional package is not installed
 
 A message says what was given, what was expected, and what to do.
@@ -119,6 +123,22 @@ class ExperimentError(SaccadeError):
 
 class DataError(ExperimentError):
     """A data set is missing or damaged."""
+
+
+class TrainingError(SaccadeError):
+    """A network cannot be trained as asked."""
+
+
+class RecipeError(TrainingError):
+    """A recipe has no such field, or its values contradict each other."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint cannot be written or read, or is another run's."""
+
+
+class DivergenceError(TrainingError):
+    """The loss is not finite."""
 
 
 class MissingPackageError(SaccadeError):

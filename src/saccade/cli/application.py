@@ -8,6 +8,7 @@ import typer
 
 from saccade.cli.bench import app as bench
 from saccade.cli.calibrate import calibrate
+from saccade.cli.compare import compare
 from saccade.cli.demo import demo
 from saccade.cli.doctor import doctor
 from saccade.cli.explain import explain
@@ -15,6 +16,7 @@ from saccade.cli.regions import regions
 from saccade.cli.reproduce import app as reproduce
 from saccade.cli.run import run
 from saccade.cli.sizes import sizes
+from saccade.cli.train import train
 from saccade.errors import SaccadeError
 
 FAILED = 2
@@ -33,6 +35,8 @@ app.command()(calibrate)
 app.command()(explain)
 app.command()(regions)
 app.command()(sizes)
+app.command()(train)
+app.command()(compare)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
 app.add_typer(reproduce, name="reproduce")

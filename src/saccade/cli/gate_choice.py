@@ -75,8 +75,13 @@ def parse_gate(name: str | None, where: list[str] | None = None, options: list[s
     return GateChoice(name, place, parse_options(options or []))
 
 
-def parse_options(words: list[str]) -> dict[str, Any]:
+def parse_options(words: list[str], flag: str = "--option", example: str = "alpha=0.1") -> dict[str, Any]:
     """Returns options from words such as alpha=0.1 or start=identity.
+
+    Args:
+        words: as typed.
+        flag: after which, for messages.
+        example: a good word, for messages.
 
     Raises:
         GateError: a word is not of the form name=value.
@@ -85,7 +90,7 @@ def parse_options(words: list[str]) -> dict[str, Any]:
     for word in words:
         name, separator, text = word.partition("=")
         if not separator or not name.isidentifier():
-            raise GateError(f"--option {word!r} is not NAME=VALUE, such as alpha=0.1")
+            raise GateError(f"{flag} {word!r} is not NAME=VALUE, such as {example}")
         try:
             options[name] = ast.literal_eval(text)
         except (ValueError, SyntaxError):

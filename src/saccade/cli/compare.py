@@ -1,0 +1,142 @@
+"""saccade compare: gates under one budget, with several seeds each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from saccade.cli.gate_choice import GateChoice, parse_options
+from saccade.errors import CheckpointError, GateError
+
+if TYPE_CHECKING:
+    from saccade.experiments.gate_comparison import Finished
+    from saccade.training import Recipe
+
+IDENTITY = "-identity"
+TABLE = "comparison"
+
+
+def compare(
+    recipe: Annotated[str, typer.Argument(help="cifar100-short and others; see docs/training.md.", metavar="RECIPE")],
+    data: Annotated[Path, typer.Option(help="Folder with train/CLASS/* and test/CLASS/*.")],
+    output: Annotated[Path, typer.Option(help="Folder for runs and the table; an interrupted comparison goes on.")],
+    gates: Annotated[
+        str,
+        typer.Option(help="With commas: none, GATE, GATE-identity, GATE@WHERE, GATE:OPTION=VALUE."),
+    ] = "none,se,cbam,triplet,das,das-identity",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each gate: seeds 0, 1, ....")] = 3,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A value of the recipe, such as width=16; repeat for more.", metavar="N=V"),
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the images, the same for all.")] = None,
+    report_only: Annotated[bool, typer.Option("--report-only", help="Write the table of what is finished.")] = False,
+    inference: Annotated[bool, typer.Option(help="Time the networks at the end.")] = True,
+    cache: Annotated[Path | None, typer.Option(help="Folder for decoded images; in the data's by default.")] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Train every gate with every seed under the same budget, and tell which differences are more than chance."""
+    from saccade.cli.train import choose_recipe, here
+    from saccade.cli.training_progress import StepBar
+    from saccade.experiments import gate_comparison
+
+    plain = choose_recipe(recipe, settings, epochs=epochs)
+    contenders = parse_contenders(plain, gates)
+    every = range(seeds)
+    if report_only:
+        runs = gate_comparison.finished_runs(contenders, every, output)
+    else:
+        with StepBar() as bar:
+
+            def told(label: str, seed: int, run: Finished | None) -> None:
+                if run is None:
+                    bar.start(f"{label}, seed {seed}")
+                else:
+                    bar.say(
+                        f"{label}, seed {seed}: accuracy {100 * run.report.accuracy:.2f} %, "
+                        f"{run.report.seconds:.0f} s, {run.report.images_per_second:.0f} images/s"
+                    )
+
+            runs = gate_comparison.compare(
+                contenders, every, data, output, environment=here, on_run=told, on_step=bar.step,
+                on_read=bar.read, cache=cache, accelerator=accelerator,
+            )  # fmt: skip
+        if inference:
+            _time(contenders, output)
+    if not runs:
+        raise CheckpointError(f"no run in {str(output)!r} is finished; leave out --report-only to train")
+    _write(runs, output, len(contenders) * seeds)
+
+
+def parse_contenders(recipe: Recipe, text: str) -> dict[str, Recipe]:
+    """Returns recipes by label from "none,se,das-identity,das@blocks:alpha=0.1".
+
+    Args:
+        recipe: without a gate.
+        text: as typed after --gates.
+
+    Raises:
+        GateError: nothing is named, one is named twice, or an option is not NAME=VALUE.
+        RegistryError: there is no such gate.
+    """
+    contenders: dict[str, Recipe] = {}
+    for label in filter(None, (part.strip() for part in text.split(","))):
+        if label in contenders:
+            raise GateError(f"--gates names {label!r} twice")
+        choice = _parse(label)
+        gated = recipe if choice is None else recipe.with_gate(choice.name, choice.where, choice.options)
+        contenders[label] = gated
+    if not contenders:
+        raise GateError(f"--gates {text!r} names no gate; expected such as none,se,das,das-identity")
+    return contenders
+
+
+def _parse(label: str) -> GateChoice | None:
+    """Returns the gate that a label names; None for "none"."""
+    from saccade.gates import gate_class
+
+    if label == "none":
+        return None
+    place, *words = label.split(":")
+    name, _, where = place.partition("@")
+    options: dict[str, Any] = parse_options(words, "--gates", "das:alpha=0.1")
+    if name.endswith(IDENTITY):
+        name = name.removesuffix(IDENTITY)
+        options["start"] = "identity"
+    gate_class(name)
+    return GateChoice(name, where or None, options)
+
+
+def _time(contenders: dict[str, Recipe], output: Path) -> None:
+    from saccade.cli.train import here
+    from saccade.experiments.gate_comparison import time_inference
+    from saccade.training.checkpoint import save_json
+
+    found = {"milliseconds": time_inference(contenders), "environment": here()}
+    save_json(output / "inference.json", found)
+
+
+def _write(runs: list[Finished], output: Path, expected: int) -> None:
+    """Writes the table as Markdown and JSON and the plot, and prints the table."""
+    from saccade.cli.figure import save_figure
+    from saccade.experiments.gate_comparison import draw, rows, to_markdown
+    from saccade.training.checkpoint import save_json, save_text
+
+    timed = output / "inference.json"
+    inference = json.loads(timed.read_text(encoding="utf-8"))["milliseconds"] if timed.is_file() else {}
+    found = rows(runs, inference)
+    markdown = to_markdown(found, runs, expected)
+    save_text(output / f"{TABLE}.md", markdown)
+    content = {
+        "runs": len(runs),
+        "expected": expected,
+        "rows": [row.to_dict() for row in found],
+        "recipe": runs[0].report.recipe,
+        "environment": runs[0].report.environment,
+    }
+    save_json(output / f"{TABLE}.json", content)
+    save_figure(draw(found), output / f"{TABLE}.png")
+    typer.echo(markdown)

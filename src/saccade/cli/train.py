@@ -1,0 +1,98 @@
+"""saccade train: one network by one recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from saccade.training import Recipe
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="cifar100, cifar100-short; see docs/training.md.", metavar="RECIPE")],
+    data: Annotated[Path, typer.Option(help="Folder with train/CLASS/* and test/CLASS/*.")],
+    output: Annotated[Path, typer.Option(help="Folder for checkpoints and the report.")],
+    gate: Annotated[str | None, typer.Option(help="A gate to put in, such as das; see docs/models.md.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Where it goes: stages, blocks, branches, or modules; repeat for more.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the gate, such as alpha=0.1; repeat for more.", metavar="N=V")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A value of the recipe, such as width=16; repeat for more.", metavar="N=V"),
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the images, may be a fraction.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order and augmentation.")] = None,
+    precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    cache: Annotated[Path | None, typer.Option(help="Folder for decoded images; in the data's by default.")] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+) -> None:
+    """Train a network, with a gate or without, and go on exactly after a kill."""
+    from saccade.cli.training_progress import StepBar
+    from saccade.training import train as run
+
+    chosen = choose_recipe(recipe, settings, epochs=epochs, seed=seed, precision=precision)
+    chosen = _gated(chosen, gate, where, option)
+    with StepBar() as bar:
+        bar.start(chosen.gate or "no gate")
+        report = run(
+            chosen, data, output, resume=resume, cache=cache, accelerator=accelerator, devices=devices, nodes=nodes,
+            environment=here(), on_step=bar.step, on_read=bar.read,
+        )  # fmt: skip
+    typer.echo(
+        f"accuracy {100 * report.accuracy:.2f} % on {report.test_images:,} test images after {report.steps:,} steps, "
+        f"{report.seconds:.0f} s at {report.images_per_second:.0f} images/s; "
+        f"{report.parameters:,} parameters, {report.macs / 1e6:.2f} M MACs; {output / 'report.json'}"
+    )
+
+
+def choose_recipe(name: str, settings: list[str] | None, **values: Any) -> Recipe:
+    """Returns a recipe with what the command line changes.
+
+    Args:
+        name: of the recipe.
+        settings: words NAME=VALUE.
+        **values: further fields; None for what the recipe has.
+
+    Raises:
+        RegistryError: there is no such recipe.
+        GateError: a setting is not NAME=VALUE.
+        RecipeError: there is no such field, or a value does not suit it.
+    """
+    from saccade.cli.gate_choice import parse_options
+    from saccade.training import recipes
+
+    changes = parse_options(settings or [], "--set", "width=16")
+    return recipes.get(name).replace(**changes, **{key: value for key, value in values.items() if value is not None})
+
+
+def here() -> dict[str, Any]:
+    """Returns where and with what a run is made."""
+    import sys
+
+    import torch
+
+    from saccade.measure import Environment
+
+    command = " ".join(["saccade", *sys.argv[1:]])
+    return Environment.here(torch.get_num_threads(), command, ("lightning-fabric", "timm")).to_dict()
+
+
+def _gated(recipe: Recipe, gate: str | None, where: list[str] | None, option: list[str] | None) -> Recipe:
+    from saccade.cli.gate_choice import parse_gate
+    from saccade.errors import GateError
+
+    choice = parse_gate(gate, where, option)
+    if choice is not None:
+        return recipe.with_gate(choice.name, choice.where, choice.options)
+    if where or option:
+        raise GateError("--where and --option are a gate's; name one with --gate")
+    return recipe

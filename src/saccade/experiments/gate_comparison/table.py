@@ -1,0 +1,118 @@
+"""What a comparison found, a row a contender."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from saccade.experiments.gate_comparison.queue import Finished
+from saccade.experiments.gate_comparison.statistics import Interval, paired_difference, summarise
+
+REFERENCE = "none"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender.
+
+    Attributes:
+        label: of the contender.
+        accuracy: on the test images after the last step, 0..1, over the seeds.
+        difference: to the network without a gate, paired by seed; None for itself and where that is not there.
+        parameters: with gates.
+        macs: true multiply-accumulates of one image.
+        training_seconds: a run, median over the seeds.
+        images_per_second: in training, median over the seeds.
+        inference_ms: of one image in a batch, or None where it was not timed.
+    """
+
+    label: str
+    accuracy: Interval
+    difference: Interval | None
+    parameters: int
+    macs: int
+    training_seconds: float
+    images_per_second: float
+    inference_ms: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as plain values for JSON."""
+        return asdict(self)
+
+
+def rows(runs: Sequence[Finished], inference: Mapping[str, float] | None = None) -> list[Row]:
+    """Returns a row for each contender that has a finished run, in the order of their first runs.
+
+    Args:
+        runs: finished ones.
+        inference: milliseconds an image by label.
+    """
+    by_label: dict[str, list[Finished]] = {}
+    for run in runs:
+        by_label.setdefault(run.label, []).append(run)
+    accuracies = {label: {run.seed: run.report.accuracy for run in own} for label, own in by_label.items()}
+    reference = accuracies.get(REFERENCE, {})
+    return [
+        Row(
+            label,
+            summarise(list(accuracies[label].values())),
+            None if label == REFERENCE else paired_difference(accuracies[label], reference),
+            own[0].report.parameters,
+            own[0].report.macs,
+            statistics.median(run.report.seconds for run in own),
+            statistics.median(run.report.images_per_second for run in own),
+            (inference or {}).get(label),
+        )
+        for label, own in by_label.items()
+    ]
+
+
+def to_markdown(found: Sequence[Row], runs: Sequence[Finished], expected: int) -> str:
+    """Returns the table and what it stands on, as Markdown.
+
+    Args:
+        found: its rows.
+        runs: that they stand on, at least one.
+        expected: runs of the whole comparison.
+    """
+    recipe = runs[0].report.recipe
+    lines = [
+        f"# Gates compared: {recipe['name']}",
+        "",
+        f"{recipe['network']}, width {recipe['width']}, {recipe['epochs']:g} epochs of "
+        f"{runs[0].report.training_images:,} images ({runs[0].report.steps:,} steps of {recipe['batch']}), the same "
+        f"for all; accuracy on {runs[0].report.test_images:,} test images after the last step. "
+        f"{len(runs)} of {expected} runs are finished.",
+        "",
+        "| gate | runs | accuracy % | minus none, paired | p | parameters | MACs M | training s | images/s "
+        "| inference ms |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in found:
+        p = "" if row.difference is None or row.difference.p is None else f"{row.difference.p:.3f}"
+        inference = "" if row.inference_ms is None else f"{row.inference_ms:.3f}"
+        lines.append(
+            f"| {row.label} | {row.accuracy.count} | {_percent(row.accuracy)} | {_percent(row.difference, '+')} | {p} "
+            f"| {row.parameters:,} | {row.macs / 1e6:.3f} | {row.training_seconds:.0f} | {row.images_per_second:.0f} "
+            f"| {inference} |"
+        )
+    environment = runs[0].report.environment
+    lines += [
+        "",
+        "± is the half width of the 95 % interval by Student's t over the seeds; p is of the paired t test against "
+        "none, two-sided and not corrected for the number of gates. MACs are counted in truth, deformable kernels "
+        "included.",
+    ]
+    if environment:
+        lines += ["", f"{environment.get('machine')}, {environment.get('threads')} thread(s), "
+                  f"{environment.get('date')}: `{environment.get('command')}`"]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _percent(interval: Interval | None, sign: str = "") -> str:
+    if interval is None:
+        return ""
+    mean = f"{100 * interval.mean:{sign}.2f}"
+    return mean if interval.half_width is None else f"{mean} ± {100 * interval.half_width:.2f}"

@@ -1,0 +1,37 @@
+"""Training: one recipe, one run, one report.
+
+>>> recipe = saccade.training.recipes.get("cifar100-short").replace(seed=1).with_gate("das")
+>>> report = saccade.training.train(recipe, Path("cifar100"), Path("runs/das-1"))
+>>> report.accuracy
+"""
+
+from saccade.training.batches import Batches
+from saccade.training.evaluate import Score, evaluate
+from saccade.training.images import Images, load_images
+from saccade.training.networks import build_network, networks
+from saccade.training.optimisers import optimisers
+from saccade.training.recipe import Recipe
+from saccade.training.recipes import recipes
+from saccade.training.report import Epoch, RunReport
+from saccade.training.run import StepProgress
+from saccade.training.schedules import learning_rate, schedules
+from saccade.training.train import train
+
+__all__ = [
+    "Batches",
+    "Epoch",
+    "Images",
+    "Recipe",
+    "RunReport",
+    "Score",
+    "StepProgress",
+    "build_network",
+    "evaluate",
+    "learning_rate",
+    "load_images",
+    "networks",
+    "optimisers",
+    "recipes",
+    "schedules",
+    "train",
+]

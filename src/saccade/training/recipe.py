@@ -1,0 +1,172 @@
+"""What a training run does, as one value that never changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from saccade.errors import RecipeError
+
+Triple = tuple[float, float, float]
+Options = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run of an image classifier.
+
+    Attributes:
+        name: as the command line knows it.
+        network: a name in ``saccade.training.networks``: "cifar-resnet20", or a backbone of ``saccade.models.create``.
+        width: channels of the first stage, for networks that are built by width.
+        classes: how many.
+        image_size: height and width in pixels; images of another size are resized when they are cached.
+        mean: of the red, green and blue values, in units of the pixels' full range 0..1.
+        std: their standard deviations in the same units.
+        gate: a name in ``saccade.gates.list_gates(ablations=True)``, or None.
+        where: as for ``saccade.gates.insert``; None for where the gate's paper puts it.
+        gate_options: the gate's own options, sorted pairs of name and value.
+        epochs: passes over the training images, at least one step in all; may be a fraction.
+        batch: images a step, over all processes and accumulated parts together.
+        accumulate: parts into which a step's batch is cut, to save memory.
+        optimiser: a name in ``saccade.training.optimisers``.
+        learning_rate: the highest.
+        momentum: of SGD, 0..1.
+        nesterov: whether the momentum is Nesterov's.
+        weight_decay: at least 0.
+        schedule: a name in ``saccade.training.schedules``.
+        warm_up: share of the steps in which the rate rises, for schedules that warm up, 0..1.
+        milestones: epochs at which the rate falls, for "steps".
+        factor: by which it falls, for "steps" and, every epoch, for "exponential".
+        label_smoothing: 0..1.
+        crop_padding: pixels of zeros around an image from which a random crop of its size is taken; 0 for no crop.
+        flip: whether images are mirrored at random.
+        seed: of the initial weights, the order of the images and the augmentation.
+        precision: as Lightning Fabric names it: "32-true", "bf16-mixed", "16-mixed".
+        channels_last: whether images and weights lie in memory channel by channel of each pixel.
+        compile: whether torch.compile compiles the network.
+        evaluate_every: epochs between evaluations on the test images; 0 for one at the end only.
+        paper: where the recipe comes from.
+        cost: expected time and machine.
+        expected: expected result.
+    """
+
+    name: str
+    network: str = "cifar-resnet20"
+    width: int = 16
+    classes: int = 100
+    image_size: int = 32
+    mean: Triple = (0.5071, 0.4865, 0.4409)
+    std: Triple = (0.2673, 0.2564, 0.2762)
+    gate: str | None = None
+    where: str | tuple[str, ...] | None = None
+    gate_options: Options = ()
+    epochs: float = 1.0
+    batch: int = 128
+    accumulate: int = 1
+    optimiser: str = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    schedule: str = "cosine"
+    warm_up: float = 0.0
+    milestones: tuple[float, ...] = ()
+    factor: float = 0.1
+    label_smoothing: float = 0.0
+    crop_padding: int = 4
+    flip: bool = True
+    seed: int = 0
+    precision: str = "32-true"
+    channels_last: bool = True
+    compile: bool = False
+    evaluate_every: int = 1
+    paper: str = ""
+    cost: str = ""
+    expected: str = ""
+
+    def __post_init__(self) -> None:
+        limits = {
+            "width": self.width >= 1,
+            "classes": self.classes >= 2,
+            "image_size": self.image_size >= 1,
+            "std": all(value > 0 for value in self.std),
+            "epochs": 0 < self.epochs < float("inf"),
+            "batch": self.batch >= 1,
+            "accumulate": self.accumulate >= 1 and self.batch % self.accumulate == 0,
+            "learning_rate": 0 < self.learning_rate < float("inf"),
+            "momentum": 0 <= self.momentum < 1,
+            "weight_decay": 0 <= self.weight_decay < float("inf"),
+            "warm_up": 0 <= self.warm_up < 1,
+            "factor": 0 < self.factor <= 1,
+            "label_smoothing": 0 <= self.label_smoothing < 1,
+            "crop_padding": self.crop_padding >= 0,
+            "seed": self.seed >= 0,
+            "evaluate_every": self.evaluate_every >= 0,
+        }
+        wrong = [name for name, good in limits.items() if not good]
+        if wrong:
+            given = ", ".join(f"{name}={getattr(self, name)!r}" for name in wrong)
+            raise RecipeError(
+                f"the recipe {self.name!r} has {given}, out of range; expected what the documentation of "
+                "saccade.training.Recipe says (accumulate divides batch)"
+            )
+        if self.gate is None and (self.gate_options or self.where is not None):
+            raise RecipeError(f"the recipe {self.name!r} has options or places of a gate but no gate; name one")
+
+    def replace(self, **changes: Any) -> Recipe:
+        """Returns a recipe with some values changed.
+
+        Raises:
+            RecipeError: there is no such field, or a value has the wrong type or is out of range.
+        """
+        fields = {field.name for field in dataclasses.fields(self)}
+        types = typing.get_type_hints(Recipe)
+        for name, value in changes.items():
+            if name not in fields:
+                raise RecipeError(f"a recipe has no {name!r}; it has {', '.join(sorted(fields))}")
+            changes[name] = _fitted(name, value, types[name])
+        return dataclasses.replace(self, **changes)
+
+    def with_gate(
+        self, gate: str | None, where: str | tuple[str, ...] | None = None, options: Mapping[str, Any] | None = None
+    ) -> Recipe:
+        """Returns the recipe with another gate, or with none."""
+        return dataclasses.replace(self, gate=gate, where=where, gate_options=tuple(sorted((options or {}).items())))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as plain values for JSON."""
+        return dataclasses.asdict(self) | {"gate_options": dict(self.gate_options)}
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that differ where anything that changes the result differs."""
+        values = {key: value for key, value in self.to_dict().items() if key not in ("paper", "cost", "expected")}
+        return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def _fitted(name: str, value: Any, kind: Any) -> Any:
+    """Returns a value in a field's type: whole numbers as floats, lists as tuples.
+
+    Raises:
+        RecipeError: it is of another type.
+    """
+    plain = (kind,) if isinstance(kind, type) else typing.get_args(kind)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind in (str, int, float, bool):
+        if type(value) is kind:
+            return value
+        raise RecipeError(f"{name}={value!r} is a {type(value).__name__}; expected {kind.__name__}")
+    if isinstance(value, (list, tuple)):
+        return tuple(value)
+    if (value is None and type(None) in plain) or isinstance(value, str):
+        return value
+    if name == "milestones" and isinstance(value, (int, float)):
+        return (float(value),)
+    raise RecipeError(f"{name}={value!r} is a {type(value).__name__}; expected {kind}")

@@ -1,0 +1,84 @@
+"""What a finished run has to say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a run's history.
+
+    Attributes:
+        epoch: passes over the training images done, a fraction at the end of a run that stops within one.
+        step: steps done.
+        training_loss: mean over the steps since the line before, in nats.
+        accuracy: on the test images, 0..1; None where it was not measured.
+        test_loss: in nats, likewise.
+        seconds: of training since the start, evaluation left out.
+    """
+
+    epoch: float
+    step: int
+    training_loss: float
+    accuracy: float | None
+    test_loss: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A finished run.
+
+    Attributes:
+        recipe: all its fields.
+        fingerprint: of the recipe.
+        accuracy: on the test images after the last step, 0..1.
+        best_accuracy: the highest of all evaluations; it has been chosen on the test images, so compare ``accuracy``.
+        test_loss: after the last step, in nats.
+        steps: done.
+        images: seen in training, repetitions counted.
+        seconds: of training, evaluation and saving left out.
+        evaluation_seconds: of evaluation.
+        loader_seconds: of ``seconds``, those in which batches were made.
+        images_per_second: ``images / seconds``.
+        parameters: of the network with its gates.
+        gate_parameters: of the gates alone.
+        macs: true multiply-accumulates of one image.
+        training_images: in the folder.
+        test_images: in the folder.
+        resumed: how often the run was taken up again.
+        history: one line an evaluation.
+        environment: machine, versions, date and command.
+    """
+
+    recipe: dict[str, Any]
+    fingerprint: str
+    accuracy: float
+    best_accuracy: float
+    test_loss: float
+    steps: int
+    images: int
+    seconds: float
+    evaluation_seconds: float
+    loader_seconds: float
+    images_per_second: float
+    parameters: int
+    gate_parameters: int
+    macs: int
+    training_images: int
+    test_images: int
+    resumed: int
+    history: tuple[Epoch, ...] = ()
+    environment: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RunReport:
+        """Returns the report that ``to_dict`` gave."""
+        history = tuple(Epoch(**line) for line in values["history"])
+        return cls(**{**values, "history": history})

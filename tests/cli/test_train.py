@@ -1,0 +1,66 @@
+"""The verbs train and compare."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+TINY = ("--set", "network=cifar-resnet8", "--set", "width=4", "--set", "classes=2", "--set", "batch=4",
+        "--set", "image_size=8", "--epochs", "1")  # fmt: skip
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name in ("a", "b"):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for index in range(4):
+                pixels = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{index}.png")
+    return tmp_path / "data"
+
+
+def test_train_leaves_weights_and_a_report(call: Callable[..., object], squares: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    ended = call("train", "cifar100-short", "--data", squares, "--output", output, "--gate", "das", *TINY)
+    assert ended.code == 0, ended.err
+    assert "after 2 steps" in ended.out
+    report = json.loads((output / "report.json").read_text())
+    assert report["recipe"]["gate"] == "das"
+    assert report["environment"]["versions"]["torch"]
+    assert {"last.safetensors", "best.safetensors", "state.pt"} <= {path.name for path in output.iterdir()}
+
+
+def test_compare_goes_on_with_what_is_finished_and_writes_the_table(
+    call: Callable[..., object], squares: Path, tmp_path: Path
+) -> None:
+    words = ("compare", "cifar100-short", "--data", squares, "--output", tmp_path / "out", "--seeds", 2, *TINY)
+    ended = call(*words, "--gates", "none", "--no-inference")
+    assert ended.code == 0, ended.err
+    finished = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()}
+    assert set(finished) == {"none-seed0.json", "none-seed1.json"}
+    ended = call(*words, "--gates", "none,das-identity")
+    assert ended.code == 0, ended.err
+    assert all((tmp_path / "out" / "runs" / name).stat().st_mtime_ns == time for name, time in finished.items())
+    table = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert [row["label"] for row in table["rows"]] == ["none", "das-identity"]
+    assert table["rows"][1]["difference"]["count"] == 2
+    assert table["rows"][1]["macs"] > table["rows"][0]["macs"]
+    assert (tmp_path / "out" / "comparison.png").stat().st_size > 1000
+    assert "| das-identity | 2 |" in (tmp_path / "out" / "comparison.md").read_text()
+
+
+def test_mistakes_end_with_one_line(call_refused: Callable[..., str], tmp_path: Path) -> None:
+    folders = ("--data", tmp_path / "nothing", "--output", tmp_path / "out")
+    assert "no images at" in call_refused("train", "cifar100-short", *folders)
+    assert "known: cifar100, cifar100-short" in call_refused("train", "cifar10", *folders)
+    assert "has no 'depth'" in call_refused("train", "cifar100-short", *folders, "--set", "depth=3")
+    assert "unknown gate 'sea'" in call_refused("compare", "cifar100-short", *folders, "--gates", "none,sea")
+    assert "names 'se' twice" in call_refused("compare", "cifar100-short", *folders, "--gates", "se,se")
+    assert "is finished" in call_refused("compare", "cifar100-short", *folders, "--report-only")
