@@ -34,7 +34,8 @@ class Tolerance:
             and keeping sums takes the time of about 25 multiply-adds: less than 64 saves work, but rarely time.
         by_place: with ``measure`` "sensitivity": the threshold at a place is that of its channel over the square root
             of how much more the outputs depend on the part of the picture that the place lies in, about 32 x 32 pixels,
-            than on the mean part, from a half to four: low where the task looks, high elsewhere. Measured on a stream's first frame and on every keyframe.
+            than on the mean part, from a half to four: low where the task looks, high elsewhere. Measured on a stream's
+            first frame and on every keyframe.
         sensitivities: by tensor, one number a channel, as a calibration measured them; none to measure them.
         fingerprint: of the network and frame size that the sensitivities belong to; "" for none.
     """
