@@ -2,8 +2,9 @@
 
 Run: taskset -c 0 python benchmarks/deformable_forms.py benchmarks/rows/deformable-forms.json
 Cost: two minutes on one core. One thread, float32, channels_last, offsets of about half a place; M compressed channels
-and C outputs as DAS has them after the stages of ResNet-50 (two images) and of CIFAR ResNet-20 of widths 8 and 16 (64
-images). Beside wall-clock time a row states processor time, which other programs disturb less.
+and C outputs as DAS has them after the stages of ResNet-18 and -50 at 224x224 (two images), and at 32x32 (64 images) of
+CIFAR ResNet-20 of width 16 and of ResNet-18 with a small stem. Beside wall-clock time a row states processor time,
+which other programs disturb less.
 Aim: form="auto" takes the fastest of each shape, or one within 10 % of it.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import ceil
 from pathlib import Path
 
@@ -22,17 +23,26 @@ from torch import Tensor
 from saccade.gates.deformable_convolution import deformable_convolution, deformable_convolutions
 from saccade.measure import Environment, Record, alternate
 
-ROUNDS = 7
+ROUNDS = 5
 ALPHA = 0.2
 SIDE = 3
-RESNET50 = tuple((f"ResNet-50, stage {index}", 2, 128 << index, 112 >> index) for index in (1, 2, 3, 4))
-CIFAR = tuple(
-    (f"CIFAR width {width}, stage {index + 1}", 64, width << index, 32 >> index)
-    for width in (8, 16)
-    for index in (0, 1, 2)
-)
+WITHIN = 1.1
+NETWORKS = {
+    "ResNet-50, 224x224": (2, 256, 56, 4),
+    "ResNet-18, 224x224": (2, 64, 56, 4),
+    "ResNet-18, 32x32": (64, 64, 32, 4),
+    "CIFAR ResNet-20, 32x32": (64, 16, 32, 3),
+}
+"""Images, channels and side of the first stage, and number of stages; each has twice the channels and half the side."""
 KERNELS = ("dense", "separable")
 WORKS = ("forward", "forward and backward")
+
+
+def places() -> Iterator[tuple[str, int, int, int]]:
+    """Yields name, images, channels and side of every stage."""
+    for name, (images, channels, side, stages) in NETWORKS.items():
+        for stage in range(stages):
+            yield f"{name}, stage {stage + 1}", images, channels << stage, side >> stage
 
 
 def inputs(images: int, channels: int, size: int, kernel: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -70,7 +80,7 @@ def main(path: Path | None) -> None:
     torch.set_num_threads(1)
     forms = [*deformable_convolutions.names(), "auto"]
     with Record(path, "forms of the deformable convolution") as record:
-        for place, images, channels, size in RESNET50 + CIFAR:
+        for place, images, channels, size in places():
             for kernel in KERNELS:
                 tensors = inputs(images, channels, size, kernel)
                 for kind in WORKS:
@@ -82,8 +92,10 @@ def main(path: Path | None) -> None:
                     row |= {"compressed": tensors[0].shape[1], "outputs": tensors[3].shape[0], "size": size}
                     row |= {"wall_median_ms": {form: 1e3 * timing.median for form, timing in timings.items()}}
                     row |= {"processor_median_ms": used, "rounds": ROUNDS}
-                    record.add({**row, "environment": Environment.here(1, "python benchmarks/deformable_forms.py").to_dict()})
-                    print(f"{place:24} {kernel:9} {kind:20}", *(f"{form} {time:8.2f}" for form, time in used.items()))
+                    record.add(
+                        {**row, "environment": Environment.here(1, "python benchmarks/deformable_forms.py").to_dict()}
+                    )
+                    print(f"{place:32} {kernel:9} {kind:20}", *(f"{form} {time:8.2f}" for form, time in used.items()))
 
 
 if __name__ == "__main__":

@@ -80,4 +80,3 @@ def normalised(pixels: Tensor, recipe: Recipe) -> Tensor:
     values = torch.addcmul(shift, pixels.float(), scale).permute(0, 3, 1, 2)
     order = torch.channels_last if recipe.channels_last else torch.contiguous_format
     return values.contiguous(memory_format=order)
-

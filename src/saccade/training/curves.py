@@ -20,11 +20,15 @@ def draw_curves(report: RunReport) -> bytes:
     for label, name in (("held out", "validation"), ("test", "test")):
         loss = [getattr(line, f"{name}_loss") for line in report.history]
         accuracy = [line.accuracy if name == "test" else line.validation_accuracy for line in report.history]
-        known = [index for index, value in enumerate(accuracy) if value is not None]
+        known = [
+            (epoch, own, 100 * share)
+            for epoch, own, share in zip(epochs, loss, accuracy, strict=True)
+            if share is not None
+        ]
         if known:
-            times = [epochs[index] for index in known]
-            losses.plot(times, [loss[index] for index in known], marker=".", label=label)
-            accuracies.plot(times, [100 * accuracy[index] for index in known], marker=".", label=label)
+            times, own, shares = zip(*known, strict=True)
+            losses.plot(times, own, marker=".", label=label)
+            accuracies.plot(times, shares, marker=".", label=label)
     for axes, name in ((losses, "cross-entropy, nats"), (accuracies, "accuracy, %")):
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)

@@ -68,8 +68,8 @@ def _network(report: RunReport) -> str:
     return (
         f"{report.parameters:,} parameters{own}; {report.macs / 1e6:.2f} M multiply-accumulates for one image of "
         f"{size} x {size} pixels.\n\n"
-        f"Takes RGB images, 0..1, with mean {_numbers(recipe['mean'])} taken off and divided by {_numbers(recipe['std'])}; "
-        f"returns {recipe['classes']} logits."
+        f"Takes RGB images, 0..1, with mean {_numbers(recipe['mean'])} taken off and divided by "
+        f"{_numbers(recipe['std'])}; returns {recipe['classes']} logits."
     )
 
 
@@ -123,7 +123,7 @@ def _machine(report: RunReport) -> str:
 def _use(report: RunReport) -> str:
     chosen = "best" if report.best_test_accuracy is not None else "last"
     return (
-        f"Classifies images like those it was trained on: `saccade run {chosen}.safetensors --source CLIP`, or "
+        f"Classifies images like those it was trained on: `saccade run CLIP --model {chosen}.safetensors`, or "
         f"`saccade.training.load_trained(Path('{chosen}.safetensors'))`. It always names one of its "
         f"{report.recipe['classes']} classes, whatever it is shown; accuracy on other images, on other sizes and under "
         "other lighting was not measured, nor was its bias between groups of people. It is one run of one seed: "

@@ -7,6 +7,7 @@ with the same error and none waits for one that is gone.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ def launch(precision: str, accelerator: str, devices: int | str, nodes: int) -> 
         raise MissingPackageError(
             "training needs Lightning Fabric, which is not installed: pip install 'saccade[train]'"
         ) from error
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets on stderr
     if accelerator not in ACCELERATORS:
         raise RecipeError(f"there is no accelerator {accelerator!r}; expected one of {', '.join(ACCELERATORS)}")
     several = nodes > 1 or (isinstance(devices, int) and devices > 1)

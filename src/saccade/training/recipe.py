@@ -17,12 +17,11 @@ Triple = tuple[float, float, float]
 Options = tuple[tuple[str, Any], ...]
 
 
-_DESCRIPTION = ("paper", "cost", "expected")
-_FIRST_FIELDS = frozenset(
-    "name network width classes image_size mean std gate where gate_options epochs batch accumulate optimiser "
-    "learning_rate momentum nesterov weight_decay schedule warm_up milestones factor label_smoothing crop_padding flip "
-    "seed precision channels_last compile evaluate_every".split()
-)
+DESCRIPTIONS = ("paper", "cost", "expected")
+"""Fields that do not change what a run gives."""
+
+_LATER = ("synchronise_norms", "validation")
+"""Fields that came later: at their default they leave the fingerprints of earlier runs as they were."""
 
 
 @dataclass(frozen=True)
@@ -192,16 +191,12 @@ class Recipe:
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits that differ where anything that changes the result differs.
-
-        Fields that came later than the first runs count only where they are not at their default, so that those runs
-        can be gone on with.
-        """
-        later = {field.name: field.default for field in dataclasses.fields(self) if field.name not in _FIRST_FIELDS}
+        """Twelve hexadecimal digits that differ where anything that changes the result differs."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self) if field.name in _LATER}
         values = {
             key: value
             for key, value in self.to_dict().items()
-            if key not in _DESCRIPTION and not (key in later and value == later[key])
+            if key not in DESCRIPTIONS and (key not in defaults or value != defaults[key])
         }
         return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:12]
 

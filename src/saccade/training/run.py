@@ -224,16 +224,17 @@ class Run:
         """
         flag = float(due and self.fabric.is_global_zero)
         values = torch.stack([*self._unseen, torch.tensor(flag, device=self.fabric.device)])
-        *losses, flag = summed(self.fabric, values).tolist()
+        losses: list[float] = summed(self.fabric, values).tolist()
+        asked = losses.pop() > 0
         first = self.progress.step - len(losses)
         self._unseen.clear()
         for index, loss in enumerate(losses):
             if not math.isfinite(loss):
                 raise self._diverged(f"the loss is {loss}", first + index)
         self.progress.losses += [loss / self.fabric.world_size for loss in losses]
-        if flag > 0 or first + len(losses) == self.steps or self.progress.step % self.batches.per_epoch == 0:
+        if asked or first + len(losses) == self.steps or self.progress.step % self.batches.per_epoch == 0:
             self._check_weights()
-        return flag > 0
+        return asked
 
     def _check_weights(self) -> None:
         """Raises DivergenceError where a weight that is about to be saved is not finite."""

@@ -58,7 +58,8 @@ class SynchronisedNorm(_BatchNorm):
         """Takes features (N, C, ...), as many in every process, and returns them normalised."""
         alone = not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1
         if alone or not self.training:
-            return super().forward(input)
+            plain: Tensor = super().forward(input)
+            return plain
         self._check_input_dim(input)
         axes = [axis for axis in range(input.dim()) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(input.dim())]
@@ -71,7 +72,8 @@ class SynchronisedNorm(_BatchNorm):
         result = centred * (variance + self.eps).rsqrt().reshape(shape)
         if self.affine:
             result = result * self.weight.reshape(shape) + self.bias.reshape(shape)
-        return result.to(input.dtype)
+        returned: Tensor = result.to(input.dtype)
+        return returned
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor) -> None:

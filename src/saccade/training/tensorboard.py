@@ -32,7 +32,7 @@ class TensorBoard:
                 "--tensorboard needs TensorBoard, which is not installed: pip install 'saccade[train]'"
             ) from error
         try:
-            self._writer = SummaryWriter(str(directory / FOLDER), purge_step=step + 1 if step else None)  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(directory / FOLDER), purge_step=step + 1 if step else None)
         except OSError as error:
             raise CheckpointError(f"cannot write to {str(directory / FOLDER)!r}: {error.strerror}") from error
 
@@ -42,7 +42,7 @@ class TensorBoard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         """Writes numbers by name; of steps without an evaluation only every tenth.
@@ -54,4 +54,4 @@ class TensorBoard:
         if step % STEPS_BETWEEN_LOSSES and len(numbers) == 2:
             return
         for name, value in numbers.items():
-            self._writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(name, value, step)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -23,9 +23,6 @@ from saccade.training.recipe import Recipe
 from saccade.training.report import RunReport
 from saccade.training.run import Run
 from saccade.training.tensorboard import TensorBoard
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 
 def train(
@@ -140,8 +137,8 @@ def _of_recipe(report: RunReport, recipe: Recipe, directory: Path) -> RunReport:
     made = report.fingerprint if report.budget is None else report.budget["recipes"].get(recipe.name)
     if asked not in (made, report.fingerprint):
         raise CheckpointError(
-            f"{str(directory)!r} holds a finished run of another recipe ({report.recipe['name']}, {made or report.fingerprint}, not "
-            f"{asked}); choose another folder"
+            f"{str(directory)!r} holds a finished run of another recipe ({report.recipe['name']}, "
+            f"{made or report.fingerprint}, not {asked}); choose another folder"
         )
     return report
 

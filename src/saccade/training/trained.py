@@ -46,8 +46,8 @@ def load_trained(path: Path) -> Trained:
         classes, step = tuple(json.loads(notes["classes"])), int(notes["step"])
     except (KeyError, ValueError, TypeError, RecipeError) as error:
         raise WeightsError(
-            f"{str(path)!r} does not say what network its weights are of ({type(error).__name__}: {error}); give a file "
-            "that 'saccade train' left, or name the network and give this one as --weights"
+            f"{str(path)!r} does not say what network its weights are of ({type(error).__name__}: {error}); give a "
+            "file that 'saccade train' left, or name the network and give this one as --weights"
         ) from error
     network = build_network(recipe)
     load_weights(network, path)
