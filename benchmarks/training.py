@@ -1,6 +1,6 @@
 """What training costs beside its network: the loader's pace, and an epoch beside a bare loop in torch.
 
-Run: taskset -c 0 python benchmarks/training.py benchmarks/rows/training.json
+Run: taskset -c 0 python benchmarks/training.py benchmarks/rows/training.json "what ran beside"
 Cost: three minutes on one core. CIFAR ResNet-20 of width 8 in batches of 64 on 10,000 random images of 32x32 that are
 mapped from a file, one thread, float32. An epoch has 1,280 images; with it go an evaluation of 500 images and, for
 saccade, what a run writes to disk. The bare loop has the same batches and the same network, optimiser and rates, and
@@ -113,7 +113,7 @@ def measured(contenders: dict[str, Callable[[], object]], count: int) -> list[di
     return found
 
 
-def main(path: Path | None) -> None:
+def main(path: Path | None, beside: str) -> None:
     """Times loader and network, then an epoch and the bare one, and writes the rows."""
     torch.set_num_threads(1)
     recipe = recipes.get("cifar100-short")
@@ -140,9 +140,11 @@ def main(path: Path | None) -> None:
         for work, found, over, under in (("loader's pace", pieces, 1, 0), ("epoch", epochs, 1, 0)):
             ratios = {kind: float(str(found[over][key])) / float(str(found[under][key])) for kind, key in kinds.items()}
             environment = Environment.here(1, "python benchmarks/training.py", ("lightning-fabric",)).to_dict()
-            record.add({"work": work, "contenders": found, "ratios": ratios, "environment": environment})
+            record.add(
+                {"work": work, "beside": beside, "contenders": found, "ratios": ratios, "environment": environment}
+            )
             print(work, ratios)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None, " ".join(sys.argv[2:]))
