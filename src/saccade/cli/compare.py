@@ -37,6 +37,14 @@ def compare(
     inference: Annotated[bool, typer.Option(help="Time the networks at the end.")] = True,
     cache: Annotated[Path | None, typer.Option(help="Folder for decoded images; in the data's by default.")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Runs at a time, each on a device of its own.")] = 1,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            help="Minutes for a run of the slowest gate; all get as many steps as it does.", metavar="MINUTES"
+        ),
+    ] = None,
+    save_every: Annotated[float, typer.Option(min=0, help="Seconds between saved states within an epoch.")] = 60.0,
 ) -> None:
     """Train every gate with every seed under the same budget, and tell which differences are more than chance."""
     from saccade.cli.train import choose_recipe, here
@@ -55,14 +63,16 @@ def compare(
                 if run is None:
                     bar.start(f"{label}, seed {seed}")
                 else:
+                    bar.end(f"{label}, seed {seed}")
                     bar.say(
                         f"{label}, seed {seed}: accuracy {100 * run.report.accuracy:.2f} %, "
                         f"{run.report.seconds:.0f} s, {run.report.images_per_second:.0f} images/s"
                     )
 
             runs = gate_comparison.compare(
-                contenders, every, data, output, environment=here, on_run=told, on_step=bar.step,
-                on_read=bar.read, cache=cache, accelerator=accelerator,
+                contenders, every, data, output, budget=budget, accelerator=accelerator, devices=devices, cache=cache,
+                save_every=save_every, environment=here, on_run=told, on_read=bar.read,
+                on_step=lambda label, seed, step: bar.step(step, f"{label}, seed {seed}"),
             )  # fmt: skip
         if inference:
             _time(contenders, output)

@@ -6,15 +6,13 @@ draw the same one and take their own part of it.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from saccade.training.images import Images
 from saccade.training.recipe import Recipe
-
-_ORDER, _AUGMENTATION = 0, 1
+from saccade.training.seeds import Purpose, generator
+from saccade.training.split import Source
 
 
 class Batches:
@@ -27,7 +25,7 @@ class Batches:
         processes: that share each batch; each takes every so-manieth image of it.
     """
 
-    def __init__(self, images: Images, recipe: Recipe, rank: int = 0, processes: int = 1) -> None:
+    def __init__(self, images: Source, recipe: Recipe, rank: int = 0, processes: int = 1) -> None:
         self.images = images
         self.recipe = recipe
         self.own = slice(rank, None, processes)
@@ -43,9 +41,9 @@ class Batches:
         recipe = self.recipe
         epoch, index = divmod(step, self.per_epoch)
         chosen = self._ordered(epoch)[index * recipe.batch : (index + 1) * recipe.batch]
-        generator = _generator(recipe.seed, _AUGMENTATION, step)
-        shifts = torch.randint(2 * recipe.crop_padding + 1, (2, len(chosen)), generator=generator)
-        mirrored = torch.rand(len(chosen), generator=generator) < 0.5
+        chance = generator(recipe.seed, Purpose.AUGMENTATION, step)
+        shifts = torch.randint(2 * recipe.crop_padding + 1, (2, len(chosen)), generator=chance)
+        mirrored = torch.rand(len(chosen), generator=chance) < 0.5
         pixels, labels = self.images.at(chosen[self.own])
         if recipe.crop_padding:
             pixels = crop(pixels, recipe.crop_padding, *shifts[:, self.own])
@@ -55,8 +53,8 @@ class Batches:
 
     def _ordered(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:
-            generator = _generator(self.recipe.seed, _ORDER, epoch)
-            self._order = epoch, torch.randperm(len(self.images), generator=generator)
+            chance = generator(self.recipe.seed, Purpose.ORDER, epoch)
+            self._order = epoch, torch.randperm(len(self.images), generator=chance)
         return self._order[1]
 
 
@@ -82,8 +80,3 @@ def normalised(pixels: Tensor, recipe: Recipe) -> Tensor:
     values = torch.addcmul(shift, pixels.float(), scale).permute(0, 3, 1, 2)
     order = torch.channels_last if recipe.channels_last else torch.contiguous_format
     return values.contiguous(memory_format=order)
-
-
-def _generator(seed: int, purpose: int, index: int) -> torch.Generator:
-    state = int(np.random.SeedSequence((seed, purpose, index)).generate_state(1, np.uint64)[0] >> 1)
-    return torch.Generator().manual_seed(state)
