@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 IDENTITY = "-identity"
 TABLE = "comparison"
+USUAL = ("none", "se", "cbam", "triplet", "das", "das-identity")
+"""What is compared where neither the user nor the recipe says."""
 
 
 def compare(
@@ -24,9 +26,9 @@ def compare(
     data: Annotated[Path, typer.Option(help="Folder with train/CLASS/* and test/CLASS/*.")],
     output: Annotated[Path, typer.Option(help="Folder for runs and the table; an interrupted comparison goes on.")],
     gates: Annotated[
-        str,
-        typer.Option(help="With commas: none, GATE, GATE-identity, GATE@WHERE, GATE:OPTION=VALUE."),
-    ] = "none,se,cbam,triplet,das,das-identity",
+        str | None,
+        typer.Option(help="With commas: none, GATE, GATE-identity, GATE@WHERE+WHERE, GATE:OPTION=VALUE; the recipe's."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each gate: seeds 0, 1, ....")] = 3,
     settings: Annotated[
         list[str] | None,
@@ -44,7 +46,7 @@ def compare(
     from saccade.experiments import gate_comparison
 
     plain = choose_recipe(recipe, settings, epochs=epochs)
-    contenders = parse_contenders(plain, gates)
+    contenders = parse_contenders(plain, gates or ",".join(plain.contenders or USUAL))
     every = range(seeds)
     if report_only:
         runs = gate_comparison.finished_runs(contenders, every, output)
@@ -107,7 +109,8 @@ def _parse(label: str) -> GateChoice | None:
         name = name.removesuffix(IDENTITY)
         options["start"] = "identity"
     gate_class(name)
-    return GateChoice(name, where or None, options)
+    places = tuple(filter(None, where.split("+")))
+    return GateChoice(name, places[0] if len(places) == 1 else places or None, options)
 
 
 def _time(contenders: dict[str, Recipe], output: Path) -> None:
