@@ -71,6 +71,15 @@ def holds_gates(path: Path) -> bool:
     return any(ATTRIBUTE in key.split(".") for key in _state(path))
 
 
+def holds_module(path: Path, name: str) -> bool:
+    """Returns whether a file of weights has keys of a module of that name.
+
+    Raises:
+        WeightsError: when the file is missing, unreadable or unsafe.
+    """
+    return any(key.startswith(f"{name}.") for key in _state(path))
+
+
 def _state(path: Path) -> dict[str, torch.Tensor]:
     """Returns a file's tensors by the names that they have in the module."""
     if not path.is_file():

@@ -6,6 +6,7 @@
 """
 
 from saccade.training.batches import Batches
+from saccade.training.data import data_sets
 from saccade.training.evaluate import Score, evaluate
 from saccade.training.images import Images, load_images
 from saccade.training.networks import build_network, networks
@@ -15,6 +16,7 @@ from saccade.training.recipes import recipes
 from saccade.training.report import Epoch, RunReport
 from saccade.training.run import StepProgress
 from saccade.training.schedules import learning_rate, schedules
+from saccade.training.tasks import tasks
 from saccade.training.train import train
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Score",
     "StepProgress",
     "build_network",
+    "data_sets",
     "evaluate",
     "learning_rate",
     "load_images",
@@ -33,5 +36,6 @@ __all__ = [
     "optimisers",
     "recipes",
     "schedules",
+    "tasks",
     "train",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -20,12 +21,14 @@ class Score:
     """How well a network does.
 
     Attributes:
-        accuracy: share of images whose highest logit is that of their class, 0..1.
-        loss: mean cross-entropy, in nats.
+        accuracy: share of images whose highest logit is that of their class, 0..1; AP of a detector.
+        loss: mean cross-entropy, in nats; None of a detector.
+        metrics: further measures by name: "top-5", a share; those of COCO.
     """
 
     accuracy: float
-    loss: float
+    loss: float | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @torch.no_grad()

@@ -15,12 +15,15 @@ from saccade.errors import RecipeError
 Triple = tuple[float, float, float]
 Options = tuple[tuple[str, Any], ...]
 
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+
 LOADINGS = ("cached", "files")
-DESCRIPTIONS = ("paper", "cost", "expected", "contenders", "workers")
+DESCRIPTIONS = ("paper", "cost", "expected", "contenders", "data", "workers")
 """Fields that do not change what a run gives."""
 
 _LATER = (
-    "task", "data", "loading", "smallest_crop", "shorter_side", "pretrained", "detector", "longer_side", "frozen_norms"
+    "task", "loading", "smallest_crop", "shorter_side", "pretrained", "detector", "longer_side", "frozen_norms"
 )  # fmt: skip
 """Fields that came later: at their default they leave the fingerprints of earlier runs as they were."""
 

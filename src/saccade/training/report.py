@@ -49,6 +49,7 @@ class RunReport:
         training_images: in the folder.
         test_images: in the folder.
         resumed: how often the run was taken up again.
+        metrics: further measures after the last step by name; COCO's six for a detector, whose accuracy is AP.
         history: one line an evaluation.
         environment: machine, versions, date and command.
     """
@@ -70,6 +71,7 @@ class RunReport:
     training_images: int
     test_images: int
     resumed: int
+    metrics: dict[str, float] = field(default_factory=dict)
     history: tuple[Epoch, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
 

@@ -12,20 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn import functional
 
 from saccade.errors import CheckpointError, DivergenceError
 from saccade.gates import use_form
-from saccade.models.sizes import measure
-from saccade.training.batches import Batches
 from saccade.training.checkpoint import BEST, LAST, STATE, save_state, save_weights
-from saccade.training.evaluate import Score, evaluate
-from saccade.training.images import Images
-from saccade.training.networks import build_network
+from saccade.training.evaluate import Score
 from saccade.training.optimisers import optimisers
 from saccade.training.recipe import Recipe
 from saccade.training.report import Epoch, RunReport
 from saccade.training.schedules import learning_rate
+from saccade.training.tasks import tasks
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -62,6 +58,7 @@ class _Progress:
     loader_seconds: float = 0.0
     best: float = -1.0
     resumed: int = 0
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
     losses: list[float] = dataclasses.field(default_factory=list)
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
@@ -77,15 +74,19 @@ class Run:
         fabric: launched already.
     """
 
-    def __init__(self, recipe: Recipe, training: Images, test: Images, directory: Path, fabric: Fabric) -> None:
+    def __init__(self, recipe: Recipe, training: Any, test: Any, directory: Path, fabric: Fabric) -> None:
         self.recipe = recipe
         self.test = test
         self.directory = directory
         self.fabric = fabric
-        self.batches = Batches(training, recipe, fabric.global_rank, fabric.world_size)
+        self.task = tasks.get(recipe.task)
+        self.training = training
+        self.batches = self.task.batches(
+            training, recipe, fabric.global_rank, fabric.world_size, fabric.device.type == "cuda"
+        )
         self.steps = max(1, round(recipe.epochs * self.batches.per_epoch))
-        self.network = build_network(recipe)
-        self.size = measure(self.network, (1, 3, recipe.image_size, recipe.image_size))
+        self.network = self.task.build(recipe)
+        self.size = self.task.size(self.network, recipe)
         self.network.to(memory_format=torch.channels_last if recipe.channels_last else torch.contiguous_format)
         self.network.to(fabric.device)
         if fabric.device.type == "cpu":
@@ -170,20 +171,16 @@ class Run:
         """Does one step and returns its loss and learning rate."""
         recipe, step = self.recipe, self.progress.step
         start = time.perf_counter()
-        images, labels = self.batches.at(step)
+        batch = self.batches.at(step)
         self.progress.loader_seconds += time.perf_counter() - start
         rate = learning_rate(recipe, step, self.steps)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         total = torch.zeros((), device=self.fabric.device)
-        parts = zip(images.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True)
-        for index, (part, truth) in enumerate(parts):
+        for index, part in enumerate(self.task.parts(batch, recipe.accumulate)):
             last = index + 1 == recipe.accumulate
             with nullcontext() if last else self.fabric.no_backward_sync(self.model):
-                logits = self.model(part.to(self.fabric.device))
-                loss = functional.cross_entropy(
-                    logits, truth.to(self.fabric.device), label_smoothing=recipe.label_smoothing
-                )
+                loss = self.task.loss(self.model, part, recipe, self.fabric.device)
                 self.fabric.backward(loss / recipe.accumulate)
             total += loss.detach() / recipe.accumulate
         value = float(total)
@@ -225,8 +222,9 @@ class Run:
 
     def _evaluated(self) -> Score:
         start = time.perf_counter()
-        score = evaluate(self.network, self.test, self.recipe, self.fabric.device)
+        score = self.task.evaluate(self.network, self.test, self.recipe, self.fabric.device)
         self.progress.evaluation_seconds += time.perf_counter() - start
+        self.progress.metrics = dict(score.metrics)
         return score
 
     def _told(self, loss: float, rate: float) -> StepProgress:
@@ -255,9 +253,10 @@ class Run:
             parameters=self.size.parameters,
             gate_parameters=self.size.gate_parameters,
             macs=self.size.macs,
-            training_images=len(self.batches.images),
+            training_images=len(self.training),
             test_images=len(self.test),
             resumed=progress.resumed,
+            metrics=progress.metrics,
             history=history,
             environment=environment,
         )

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from saccade.errors import CheckpointError, DataError, MissingPackageError
+from saccade.errors import CheckpointError, MissingPackageError
 from saccade.training.checkpoint import LAST, REPORT, STATE, load_state, save_json
-from saccade.training.images import Images, load_images
 from saccade.training.images import Progress as ReadingProgress
 from saccade.training.recipe import Recipe
 from saccade.training.report import RunReport
 from saccade.training.run import Run, StepProgress
+from saccade.training.tasks import tasks
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -68,9 +68,7 @@ def train(
         return finished
     fabric = _fabric(recipe, accelerator, devices, nodes)
     fabric.launch()
-    training = load_images(data, "train", recipe.image_size, cache, on_read)
-    test = load_images(data, "test", recipe.image_size, cache, on_read)
-    _check(recipe, training, test, data)
+    training, test = tasks.get(recipe.task).load(recipe, data, cache, on_read)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -120,22 +118,3 @@ def _fabric(recipe: Recipe, accelerator: str, devices: int | str, nodes: int) ->
             "training needs Lightning Fabric, which is not installed: pip install 'saccade[train]'"
         ) from error
     return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=recipe.precision)  # type: ignore[arg-type]
-
-
-def _check(recipe: Recipe, training: Images, test: Images, data: Path) -> None:
-    """Raises DataError where images do not suit the recipe."""
-    if training.classes != test.classes:
-        differ = sorted(set(training.classes) ^ set(test.classes))
-        raise DataError(
-            f"train and test in {str(data)!r} have different classes: {', '.join(differ[:4])} are in one alone"
-        )
-    if len(training.classes) != recipe.classes:
-        raise DataError(
-            f"{str(data)!r} has {len(training.classes)} classes and the recipe {recipe.name!r} expects "
-            f"{recipe.classes}; give --set classes={len(training.classes)} to train on these"
-        )
-    if len(training) < recipe.batch:
-        raise DataError(
-            f"{len(training)} training images in {str(data)!r} do not fill one batch of {recipe.batch}; give more "
-            f"images, or --set batch={max(1, len(training) // 2)}"
-        )
