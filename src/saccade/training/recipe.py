@@ -12,6 +12,7 @@ from typing import Any
 
 from saccade.errors import RecipeError
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 Triple = tuple[float, float, float]
 Options = tuple[tuple[str, Any], ...]
 
@@ -23,7 +24,8 @@ DESCRIPTIONS = ("paper", "cost", "expected", "contenders", "data", "workers")
 """Fields that do not change what a run gives."""
 
 _LATER = (
-    "task", "loading", "smallest_crop", "shorter_side", "pretrained", "detector", "longer_side", "frozen_norms"
+    "synchronise_norms", "validation", "task", "loading", "smallest_crop", "shorter_side", "pretrained", "detector",
+    "longer_side", "frozen_norms",
 )  # fmt: skip
 """Fields that came later: at their default they leave the fingerprints of earlier runs as they were."""
 
@@ -73,10 +75,15 @@ class Recipe:
         frozen_norms: whether batch norms of a detector's backbone keep their values.
         flip: whether images are mirrored at random.
         seed: of the initial weights, the order of the images and the augmentation.
-        precision: as Lightning Fabric names it: "32-true", "bf16-mixed", "16-mixed".
+        precision: as Lightning Fabric names it: "32-true", "bf16-mixed", or, on accelerators, "16-mixed".
         channels_last: whether images and weights lie in memory channel by channel of each pixel.
         compile: whether torch.compile compiles the network.
-        evaluate_every: epochs between evaluations on the test images; 0 for one at the end only.
+        synchronise_norms: whether batch norms take their statistics from the whole batch of all processes; otherwise
+            each process has those of its own part, and the first one's running statistics count.
+        evaluate_every: epochs between evaluations, on the images held out or else on the test images; 0 for one at the
+            end only.
+        validation: share of each class's training images that is held out to choose the best weights by, 0..1; with 0
+            they are chosen on the test images.
         paper: where the recipe comes from.
         cost: expected time and machine.
         expected: expected result.
@@ -122,7 +129,9 @@ class Recipe:
     precision: str = "32-true"
     channels_last: bool = True
     compile: bool = False
+    synchronise_norms: bool = False
     evaluate_every: int = 1
+    validation: float = 0.0
     paper: str = ""
     cost: str = ""
     expected: str = ""
@@ -151,13 +160,15 @@ class Recipe:
             "longer_side": self.task != "detection" or self.longer_side >= self.image_size,
             "seed": self.seed >= 0,
             "evaluate_every": self.evaluate_every >= 0,
+            "validation": 0 <= self.validation < 1,
+            "precision": self.precision in PRECISIONS,
         }
         wrong = [name for name, good in limits.items() if not good]
         if wrong:
             given = ", ".join(f"{name}={getattr(self, name)!r}" for name in wrong)
             raise RecipeError(
                 f"the recipe {self.name!r} has {given}, out of range; expected what the documentation of "
-                "saccade.training.Recipe says (accumulate divides batch)"
+                f"saccade.training.Recipe says (accumulate divides batch, precision is one of {', '.join(PRECISIONS)})"
             )
         if self.gate is None and (self.gate_options or self.where is not None):
             raise RecipeError(f"the recipe {self.name!r} has options or places of a gate but no gate; name one")
@@ -182,9 +193,38 @@ class Recipe:
         """Returns the recipe with another gate, or with none."""
         return dataclasses.replace(self, gate=gate, where=where, gate_options=tuple(sorted((options or {}).items())))
 
+    def with_length(self, epochs: float) -> Recipe:
+        """Returns the recipe with another length, and the falls of its rate at the same shares of it.
+
+        Args:
+            epochs: passes over the training images, may be a fraction.
+        """
+        ratio = epochs / self.epochs
+        return dataclasses.replace(
+            self,
+            epochs=epochs,
+            milestones=tuple(milestone * ratio for milestone in self.milestones),
+            factor=self.factor ** (1 / ratio) if self.schedule == "exponential" else self.factor,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as plain values for JSON."""
         return dataclasses.asdict(self) | {"gate_options": dict(self.gate_options)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """Returns the recipe that ``to_dict`` gave, also after JSON.
+
+        Raises:
+            RecipeError: a value is missing, unknown or of another type.
+        """
+        others = dict(values)
+        try:
+            name, options = str(others.pop("name")), dict(others.pop("gate_options", {}))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RecipeError(f"these are not the fields of a recipe: {error}") from error
+        others["gate_options"] = tuple(sorted(options.items()))
+        return cls(name).replace(**others)
 
     @property
     def fingerprint(self) -> str:

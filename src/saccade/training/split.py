@@ -16,8 +16,13 @@ from saccade.training.seeds import Purpose, generator
 class Source(Protocol):
     """Images that are read by their indices."""
 
-    labels: Tensor
-    classes: tuple[str, ...]
+    @property
+    def labels(self) -> Tensor:
+        """(N,) int64."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names, by label."""
 
     def __len__(self) -> int: ...
 

@@ -7,6 +7,7 @@ val.
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from saccade.errors import DataError, MissingPackageError
-from saccade.training.images import open_image
+from saccade.training.data.listing import DataSet, Listing, data_sets
 
 SPLITS = {"train": "train", "test": "val"}
 
@@ -61,6 +62,12 @@ class CocoImages:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    def first(self, count: int) -> CocoImages:
+        """Returns the first so many of the images."""
+        some = copy.copy(self)
+        some.numbers = self.numbers[:count]
+        return some
+
     def target(self, number: int) -> Target:
         """Returns the boxes of an image, those of crowds and those without area left out.
 
@@ -81,6 +88,8 @@ class CocoImages:
             DataError: it cannot be read.
         """
         from torchvision.transforms import v2
+
+        from saccade.training.images import open_image
 
         entry = self.annotations.loadImgs(number)[0]
         return v2.functional.pil_to_tensor(open_image(self.root / entry["file_name"]))  # type: ignore[no-any-return]
@@ -143,3 +152,10 @@ def _read(path: Path, root: Path) -> Any:
         what = f"an image {strange[0]!r} outside of its folder" if strange else f"no category of annotation {unknown[0]}"
         raise DataError(f"{str(path)!r} names {what}; get it from its makers")
     return read
+
+
+def _unclassified(folder: Path, split: str) -> Listing:
+    raise DataError(f"the images in {str(folder)!r} have boxes and no classes; give --set task=detection")
+
+
+data_sets.register("coco")(DataSet(_unclassified))

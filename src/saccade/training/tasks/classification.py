@@ -37,7 +37,7 @@ class Classification:
         """Returns the images to train on and those to test with.
 
         Raises:
-            DataError: they are missing, too few, or of another number of classes.
+            DataError: they are missing, or of another number of classes.
             RecipeError: the recipe wants them in another size than they are there in.
         """
         training, test = (_split(recipe, data, split, cache, progress) for split in ("train", "test"))
@@ -49,6 +49,10 @@ class Classification:
         if recipe.loading == "cached":
             return Batches(images, recipe, rank, processes)
         return WorkerBatches(_drawn(images), recipe, default_collate, rank, processes, pinned)
+
+    def first(self, images: Source, count: int) -> Source:
+        """Returns the first so many of the images."""
+        return Subset(images, torch.arange(min(count, len(images))))
 
     def build(self, recipe: Recipe) -> nn.Module:
         """Returns the network in training mode."""
@@ -74,7 +78,7 @@ class Classification:
         self, network: nn.Module, images: Source, recipe: Recipe, device: torch.device, fabric: Fabric | None = None
     ) -> Score:
         """Returns how well a network does."""
-        return evaluate(network, images, recipe, device)
+        return evaluate(network, images, recipe, device, fabric)
 
 
 class _DrawnSubset:
@@ -128,11 +132,6 @@ def _check(recipe: Recipe, training: Source, test: Source, data: Path) -> None:
         raise DataError(
             f"{str(data)!r} has {len(training.classes)} classes and the recipe {recipe.name!r} expects "
             f"{recipe.classes}; give --set classes={len(training.classes)} to train on these"
-        )
-    if len(training) < recipe.batch:
-        raise DataError(
-            f"{len(training)} training images in {str(data)!r} do not fill one batch of {recipe.batch}; give more "
-            f"images, or --set batch={max(1, len(training) // 2)}"
         )
 
 

@@ -41,7 +41,8 @@ class Detection:
         """Returns the images to train on and those to test with.
 
         Raises:
-            DataError: they are missing, too few, or of other categories.
+            DataError: they are missing, or of other categories.
+            RecipeError: images are to be held out.
             MissingPackageError: pycocotools is not installed.
         """
         training, test = CocoImages(data, "train", recipe.flip), CocoImages(data, "test")
@@ -52,16 +53,17 @@ class Detection:
                 f"{str(data)!r} has {len(training.categories)} categories and the recipe {recipe.name!r} expects "
                 f"{recipe.classes}; give --set classes={len(training.categories)} to train on these"
             )
-        if len(training) < recipe.batch:
-            raise DataError(
-                f"{len(training)} training images with a box in {str(data)!r} do not fill one batch of {recipe.batch}; "
-                f"give more images, or --set batch={max(1, len(training) // 2)}"
-            )
+        if recipe.validation:
+            raise RecipeError("detection holds no images out; leave validation at 0")
         return training, test
 
     def batches(self, images: CocoImages, recipe: Recipe, rank: int, processes: int, pinned: bool) -> StepBatches:
         """Returns the batches of a run."""
         return WorkerBatches(images, recipe, _listed, rank, processes)
+
+    def first(self, images: CocoImages, count: int) -> CocoImages:
+        """Returns the first so many of the images."""
+        return images.first(count)
 
     def build(self, recipe: Recipe) -> nn.Module:
         """Returns the detector in training mode.

@@ -45,6 +45,9 @@ class Task(Protocol):
     def batches(self, images: Any, recipe: Recipe, rank: int, processes: int, pinned: bool) -> StepBatches:
         """Returns the batches of a run: functions of the recipe and the step alone."""
 
+    def first(self, images: Any, count: int) -> Any:
+        """Returns the first so many of the images, or all where there are fewer."""
+
     def build(self, recipe: Recipe) -> nn.Module:
         """Returns the network in training mode."""
 
