@@ -64,5 +64,7 @@ def test_the_placement_study_is_that_of_the_models() -> None:
     recipe = recipes.get("stanford-dogs-placement")
     with torch.device("meta"):
         expected = [set(gates_of(study.build(variant))) for variant in study.variants()]
-        found = [set(gates_of(build_network(one))) for one in parse_contenders(recipe, ",".join(recipe.contenders)).values()]
+        found = [
+            set(gates_of(build_network(one))) for one in parse_contenders(recipe, ",".join(recipe.contenders)).values()
+        ]
     assert found == expected

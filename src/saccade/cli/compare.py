@@ -62,7 +62,6 @@ def compare(
         runs = gate_comparison.finished_runs(contenders, every, output)
     else:
         with StepBar() as bar:
-
             if download:
                 prepare(plain, data, True, bar.read)
 

@@ -66,7 +66,8 @@ def train(
     if not is_first():
         return
     typer.echo(
-        f"{'AP' if chosen.task == 'detection' else 'accuracy'} {100 * report.accuracy:.2f} % on {report.test_images:,} test images after {report.steps:,} steps, "
+        f"{'AP' if chosen.task == 'detection' else 'accuracy'} {100 * report.accuracy:.2f} % on "
+        f"{report.test_images:,} test images after {report.steps:,} steps, "
         f"{report.seconds:.0f} s at {report.images_per_second:.0f} images/s; "
         f"{report.parameters:,} parameters, {report.macs / 1e6:.2f} M MACs; {output / 'report.md'}"
     )

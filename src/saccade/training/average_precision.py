@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 AT_ONCE = 4
 """Images in a batch of evaluation; they are padded to the largest, so more would not be faster."""
 METRICS = ("AP", "AP50", "AP75", "APS", "APM", "APL")
-"""As Table 2 of the DAS paper prints them: over IoU 0.5 to 0.95, at 0.5, at 0.75, of small, medium and large objects."""
+"""As Table 2 of the DAS paper prints them: over IoU 0.5 to 0.95, at 0.5, at 0.75, of small, medium and large
+objects."""
 
 
 @torch.no_grad()

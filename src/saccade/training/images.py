@@ -138,9 +138,10 @@ def open_image(path: Path) -> Image.Image:
 
     try:
         with Image.open(path) as image:
-            return image.convert("RGB")
+            picture: Image.Image = image.convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{str(path)!r} is not an image that can be read: {error}; replace or remove it") from error
+    return picture
 
 
 def _decoded(path: Path, size: int) -> npt.NDArray[np.uint8]:

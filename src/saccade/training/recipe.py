@@ -156,7 +156,9 @@ class Recipe:
             "loading": self.loading in LOADINGS,
             "workers": self.workers >= 0,
             "smallest_crop": 0 < self.smallest_crop <= 1,
-            "shorter_side": self.loading == "cached" or self.task == "detection" or self.shorter_side >= self.image_size,
+            "shorter_side": self.loading == "cached"
+            or self.task == "detection"
+            or self.shorter_side >= self.image_size,
             "longer_side": self.task != "detection" or self.longer_side >= self.image_size,
             "seed": self.seed >= 0,
             "evaluate_every": self.evaluate_every >= 0,

@@ -88,7 +88,7 @@ class WorkerBatches(Generic[Batch]):
         workers = min(self.recipe.workers, available_cores())
         return DataLoader(
             self._loading,
-            batch_sampler=self._keys(first),  # type: ignore[arg-type]
+            batch_sampler=self._keys(first),
             num_workers=workers,
             collate_fn=self._collate,
             pin_memory=self._pinned,

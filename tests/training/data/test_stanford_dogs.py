@@ -49,7 +49,11 @@ def archives(tmp_path: Path) -> Path:
     with tarfile.open(tmp_path / "annotation.tar", "w") as archive:
         box = b"<bndbox><xmin>5</xmin><ymin>6</ymin><xmax>27</xmax><ymax>28</ymax></bndbox>"
         for name in names["train"] + names["test"]:
-            add(archive, f"Annotation/{name.removesuffix('.jpg')}", b"<annotation><object>" + box + b"</object></annotation>")
+            add(
+                archive,
+                f"Annotation/{name.removesuffix('.jpg')}",
+                b"<annotation><object>" + box + b"</object></annotation>",
+            )
     return tmp_path
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from saccade.errors import DataError
+from saccade.errors import DataError, RecipeError
 from saccade.training import Recipe, recipes, train
 from saccade.training.average_precision import average_precision, coco_metrics
 from saccade.training.data.coco import CocoImages
@@ -99,9 +99,9 @@ def test_the_size_is_that_of_table_2() -> None:
     assert dataclasses.asdict(size)["macs"] > 1e11
 
 
-def test_other_categories_and_too_few_images_are_told(boxes: Path, small: Recipe) -> None:
+def test_other_categories_and_images_to_hold_out_are_refused(boxes: Path, small: Recipe) -> None:
     load = tasks.get("detection").load
     with pytest.raises(DataError, match="classes=2"):
         load(small.replace(classes=80), boxes, None, None)
-    with pytest.raises(DataError, match="do not fill one batch"):
-        load(small.replace(batch=4), boxes, None, None)
+    with pytest.raises(RecipeError, match="holds no images out"):
+        load(small.replace(validation=0.5), boxes, None, None)

@@ -43,15 +43,15 @@ def cifar100(folder: Path, split: str) -> Listing | Decoded:
         return image_folder(folder, split)
     if not (folder / CIFAR100.base_folder).is_dir():
         raise DataError(
-            f"no images at {str(folder / split)!r} and no {CIFAR100.base_folder} beside it; expected CIFAR-100 in class "
-            f"folders, or {CIFAR100.filename} from its makers: put one there, or add --download"
+            f"no images at {str(folder / split)!r} and no {CIFAR100.base_folder} beside it; expected CIFAR-100 "
+            f"in class folders, or {CIFAR100.filename} from its makers: put one there, or add --download"
         )
     try:
         read = CIFAR100(str(folder), train=split == "train")
     except (RuntimeError, OSError) as error:
         raise DataError(
-            f"{str(folder / CIFAR100.base_folder)!r} is damaged ({' '.join(str(error).split())[:120]}); remove it and get "
-            "it again"
+            f"{str(folder / CIFAR100.base_folder)!r} is damaged ({' '.join(str(error).split())[:120]}); remove "
+            f"it and get it again"
         ) from error
     return Decoded(read.data, tuple(read.targets), tuple(read.classes))
 

@@ -1,7 +1,8 @@
-"""Images with boxes in COCO's format: annotations/instances_train2017.json and the images in train2017, likewise val2017.
+"""Images with boxes in COCO's format: annotations/instances_train2017.json and the images in train2017, likewise
+val2017.
 
-Other years and other data sets work the same: instances_NAME.json belongs to the folder NAME, which begins with train or
-val.
+Other years and other data sets work the same: instances_NAME.json belongs to the folder NAME, which begins with train
+or val.
 """
 
 from __future__ import annotations
@@ -149,7 +150,9 @@ def _read(path: Path, root: Path) -> Any:
     except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
         raise DataError(f"{str(path)!r} is not in COCO's format: {type(error).__name__} {error}") from error
     if strange or unknown:
-        what = f"an image {strange[0]!r} outside of its folder" if strange else f"no category of annotation {unknown[0]}"
+        what = (
+            f"an image {strange[0]!r} outside of its folder" if strange else f"no category of annotation {unknown[0]}"
+        )
         raise DataError(f"{str(path)!r} names {what}; get it from its makers")
     return read
 

@@ -23,7 +23,8 @@ _ALL_THERE = 416
 def fetch(url: str, path: Path, md5: str, told: Told | None = None) -> None:
     """Downloads a file; one that was broken off goes on where it stopped, also in a later call.
 
-    What has arrived lies beside it in ``NAME.part``; the file itself appears when it is complete and its checksum right.
+    What has arrived lies beside it in ``NAME.part``; the file itself appears when it is complete and its checksum
+    right.
 
     Args:
         url: where it is.
@@ -50,7 +51,9 @@ def fetch(url: str, path: Path, md5: str, told: Told | None = None) -> None:
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             failure = str(getattr(error, "reason", None) or error or type(error).__name__)
         except OSError as error:
-            raise DataError(f"cannot write {str(part)!r}: {error.strerror}; make room, or give another folder") from error
+            raise DataError(
+                f"cannot write {str(part)!r}: {error.strerror}; make room, or give another folder"
+            ) from error
     else:
         raise DataError(
             f"{url} cannot be downloaded: {failure}; what has arrived is kept, so call again to go on, or put the file "

@@ -23,8 +23,8 @@ def image_folder(folder: Path, split: str) -> Listing:
     root = next((folder / name for name in names if (folder / name).is_dir()), folder / names[0])
     return classes_of(
         root,
-        f"expected one folder a class in {str(folder / 'train')!r} and {str(folder / 'test')!r}: give --data the folder "
-        "that a data set was unpacked to (for CIFAR-100, an archive of its images in class folders)",
+        f"expected one folder a class in {str(folder / 'train')!r} and {str(folder / 'test')!r}: give --data "
+        f"the folder that a data set was unpacked to (for CIFAR-100, an archive of its images in class folders)",
     )
 
 

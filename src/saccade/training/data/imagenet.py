@@ -43,7 +43,8 @@ def imagenet(folder: Path, split: str) -> Listing:
     """
     return classes_of(
         folder / SPLITS[split],
-        f"expected train/WNID/*.JPEG and val/WNID/*.JPEG in {str(folder)!r}, or the archives {', '.join(ARCHIVES.values())} "
+        f"expected train/WNID/*.JPEG and val/WNID/*.JPEG in {str(folder)!r}, or the archives "
+        f"{', '.join(ARCHIVES.values())} "
         f"and {DEVKIT}, which are unpacked there: get them at image-net.org",
     )
 

@@ -3,7 +3,8 @@
 The folder holds images.tar and lists.tar, and annotation.tar where boxes are wanted, or what they unpack to: Images,
 train_list.mat and test_list.mat, Annotation.
 
-Source: Khosla et al. 2011, Novel Dataset for Fine-Grained Image Categorization, vision.stanford.edu/aditya86/ImageNetDogs.
+Source: Khosla et al. 2011, Novel Dataset for Fine-Grained Image Categorization,
+vision.stanford.edu/aditya86/ImageNetDogs.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def stanford_dogs(folder: Path, split: str, boxes: bool = False) -> Listing:
     missing = [str(place) for place in (path, folder / "Images") if not place.exists()]
     if missing:
         raise DataError(
-            f"no {' and no '.join(missing)}; expected the official images.tar and lists.tar in {str(folder)!r}, or what "
-            f"they unpack to: get them from {ADDRESS}, or add --download"
+            f"no {' and no '.join(missing)}; expected the official images.tar and lists.tar in {str(folder)!r}, "
+            f"or what they unpack to: get them from {ADDRESS}, or add --download"
         )
     names, numbers = _list(path)
     named = {number: PurePosixPath(name).parts[0] for name, number in zip(names, numbers, strict=True)}
@@ -101,9 +102,10 @@ def _box(image: Path) -> tuple[int, int, int, int]:
     path = image.with_suffix("")
     try:
         box = ElementTree.parse(path).getroot().find("object/bndbox")
-        left, top, right, bottom = (int(float(box.findtext(name, ""))) for name in ("xmin", "ymin", "xmax", "ymax"))  # type: ignore[union-attr]
+        sides = [int(float(box.findtext(name, ""))) for name in ("xmin", "ymin", "xmax", "ymax")]  # type: ignore[union-attr]
     except (OSError, ElementTree.ParseError, AttributeError, ValueError) as error:
         raise DataError(f"no box in {str(path)!r} ({error}); unpack annotation.tar again") from error
+    left, top, right, bottom = sides
     return left, top, right, bottom
 
 

@@ -1,6 +1,7 @@
 """Fine-tuning on CIFAR-100: a gate put into a trained network, which goes on learning for a short while.
 
-A gate that starts as the paper's halves what it passes, since sigmoid(0) = 0.5; one with start=identity passes nearly all.
+A gate that starts as the paper's halves what it passes, since sigmoid(0) = 0.5; one with start=identity passes nearly
+all.
 
 Paper: none; what Section 4.2 of arXiv 2311.12091 does to a backbone before detection, on small images.
 Command: saccade train cifar100-short --data DIR --output runs/none, then

@@ -5,8 +5,8 @@ training both the backbone and the rest of the model for a few epochs."
 Command: saccade train coco-faster-rcnn-warm-up --data DIR --output runs/warm-up --gate das
 Cost: 3 epochs of 117,000 images; 3 hours on eight GPUs. Not run here.
 Expected: weights for coco-faster-rcnn; the paper prints nothing of them.
-Deviation: "a few" is 3 here. The backbone begins with torchvision's weights for ImageNet-1k, the gates as their options say;
-give --set pretrained=FILE for a backbone that was trained with its gate by imagenet-resnet.
+Deviation: "a few" is 3 here. The backbone begins with torchvision's weights for ImageNet-1k, the gates as their
+options say; give --set pretrained=FILE for a backbone that was trained with its gate by imagenet-resnet.
 """
 
 from saccade.training.networks import PUBLISHED

@@ -3,8 +3,8 @@
 Paper: Salajegheh et al. 2023, arXiv 2311.12091, Section 4.3 and Table 5; ResNet-18 on Stanford Dogs.
 Command: saccade compare stanford-dogs-norms --data DIR --output DIR --seeds 3
 Cost: sixteen trainings of stanford-dogs a seed. Not run here.
-Expected: printed, single runs, for eleven of the pairs: 65.24, 64.64, 66.27, 64.66, 65.78, 65.41, 65.15, 65.94, 65.25, 66.21
-and, for instance then layer, 66.41.
+Expected: printed, single runs, for eleven of the pairs: 65.24, 64.64, 66.27, 64.66, 65.78, 65.41, 65.15, 65.94, 65.25,
+66.21 and, for instance then layer, 66.41.
 Deviation: which pairs the other ten rows are cannot be read in the text of the paper, so all sixteen are here.
 """
 

@@ -98,11 +98,12 @@ class _DrawnSubset:
 
 def _drawn(images: Source) -> FileImages | _DrawnSubset:
     chosen = torch.arange(len(images))
-    while isinstance(images, Subset):
-        images, chosen = images.whole, images.chosen[chosen]
-    if not isinstance(images, FileImages):
-        raise RecipeError(f"loading=files takes image files, not {type(images).__name__}")
-    return images if len(chosen) == len(images) else _DrawnSubset(images, chosen)
+    whole: Any = images
+    while isinstance(whole, Subset):
+        whole, chosen = whole.whole, whole.chosen[chosen]
+    if not isinstance(whole, FileImages):
+        raise RecipeError(f"loading=files takes image files, not {type(whole).__name__}")
+    return whole if len(chosen) == len(whole) else _DrawnSubset(whole, chosen)
 
 
 def _split(recipe: Recipe, data: Path, split: str, cache: Path | None, progress: Progress | None) -> Source:
@@ -112,8 +113,8 @@ def _split(recipe: Recipe, data: Path, split: str, cache: Path | None, progress:
         if recipe.loading != "cached" or recipe.image_size != side:
             raise RecipeError(
                 f"the images of {recipe.data} in {str(data)!r} are {side} x {side} pixels and decoded, and the recipe "
-                f"{recipe.name!r} wants them at {recipe.image_size} from {recipe.loading}; give --set image_size={side} "
-                "--set loading=cached, or their files in class folders"
+                f"{recipe.name!r} wants them at {recipe.image_size}, {recipe.loading}; give --set "
+                f"image_size={side} --set loading=cached, or their files in class folders"
             )
         return Images(found.pixels, torch.tensor(found.labels), found.classes)
     if recipe.loading == "cached":

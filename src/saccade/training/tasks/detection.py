@@ -74,8 +74,10 @@ class Detection:
         Raises:
             SaccadeError: as ``saccade.training.build_network`` and ``saccade.models.detector``.
         """
-        whole = bool(recipe.pretrained) and recipe.pretrained != PUBLISHED and holds_module(
-            Path(recipe.pretrained), "backbone"
+        whole = (
+            bool(recipe.pretrained)
+            and recipe.pretrained != PUBLISHED
+            and holds_module(Path(recipe.pretrained), "backbone")
         )
         backbone = recipe.replace(classes=CLASSES, pretrained="" if whole else recipe.pretrained)
         model = detector(
