@@ -17,7 +17,14 @@ SMALL = {"network": "cifar-resnet8", "width": 4, "classes": 3, "batch": 4, "epoc
 def changes_of(recipe: Recipe) -> dict[str, Any]:
     """Returns what makes a recipe small."""
     if recipe.task == "detection":
-        return SMALL | {"network": "resnet18", "classes": 2, "batch": 2, "image_size": 48, "longer_side": 64}
+        return SMALL | {
+            "network": "resnet18",
+            "classes": 2,
+            "batch": 2,
+            "image_size": 48,
+            "longer_side": 64,
+            "proposals": 16,
+        }
     if recipe.loading == "files":
         return SMALL | {"image_size": 32, "shorter_side": 36, "data": "image-folder"}
     return SMALL | {"image_size": 8}
@@ -47,7 +54,7 @@ def test_a_small_form_of_every_recipe_runs(
 
 @pytest.mark.parametrize("name", recipes.names())
 def test_every_contender_of_a_recipe_can_be_built(name: str) -> None:
-    recipe = recipes.get(name).replace(task="classification", pretrained="")
+    recipe = recipes.get(name).replace(pretrained="")
     assert recipe.contenders or name == "cifar100-short"
     built = {}
     for label, contender in parse_contenders(recipe, ",".join(recipe.contenders or ("none",))).items():

@@ -25,7 +25,7 @@ DESCRIPTIONS = ("paper", "cost", "expected", "contenders", "data", "workers")
 
 _LATER = (
     "synchronise_norms", "validation", "task", "loading", "smallest_crop", "shorter_side", "pretrained", "detector",
-    "longer_side", "frozen_norms",
+    "longer_side", "proposals", "frozen_norms",
 )  # fmt: skip
 """Fields that came later: at their default they leave the fingerprints of earlier runs as they were."""
 
@@ -72,6 +72,8 @@ class Recipe:
         shorter_side: pixels to which a test image of "files" is scaled before its middle is cropped.
         longer_side: pixels that the longer side has at most, for detection.
         detector: a name in ``saccade.models.detectors``, for detection.
+        proposals: boxes of an image that the first stage of a two-stage detector passes on in testing, twice as many in
+            training, of which 512 or fewer are learned from.
         frozen_norms: whether batch norms of a detector's backbone keep their values.
         flip: whether images are mirrored at random.
         seed: of the initial weights, the order of the images and the augmentation.
@@ -123,6 +125,7 @@ class Recipe:
     shorter_side: int = 256
     longer_side: int = 1333
     detector: str = "faster_rcnn"
+    proposals: int = 1000
     frozen_norms: bool = True
     flip: bool = True
     seed: int = 0
@@ -155,6 +158,7 @@ class Recipe:
             "crop_padding": self.crop_padding >= 0,
             "loading": self.loading in LOADINGS,
             "workers": self.workers >= 0,
+            "proposals": self.proposals >= 1,
             "smallest_crop": 0 < self.smallest_crop <= 1,
             "shorter_side": self.loading == "cached"
             or self.task == "detection"

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
+TWO_STAGES = ("faster_rcnn", "mask_rcnn")
+BOXES_LEARNED = 512
 STRIDE = 32
 """Detectors pad images to multiples of it."""
 
@@ -80,6 +82,13 @@ class Detection:
             and holds_module(Path(recipe.pretrained), "backbone")
         )
         backbone = recipe.replace(classes=CLASSES, pretrained="" if whole else recipe.pretrained)
+        stages: dict[str, Any] = {}
+        if recipe.detector in TWO_STAGES:
+            stages = {
+                "rpn_post_nms_top_n_test": recipe.proposals,
+                "rpn_post_nms_top_n_train": 2 * recipe.proposals,
+                "box_batch_size_per_image": min(BOXES_LEARNED, recipe.proposals),
+            }
         model = detector(
             recipe.detector,
             build_network(backbone),
@@ -89,6 +98,7 @@ class Detection:
             max_size=recipe.longer_side,
             image_mean=list(recipe.mean),
             image_std=list(recipe.std),
+            **stages,
         )
         if whole:
             load_weights(model, Path(recipe.pretrained))
