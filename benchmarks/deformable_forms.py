@@ -1,11 +1,12 @@
 """The forms of the deformable convolution on a CPU, by shape: forward alone, and forward and backward.
 
-Run: taskset -c 0 python benchmarks/deformable_forms.py benchmarks/rows/deformable-forms.json
+Run: taskset -c 0 python benchmarks/deformable_forms.py benchmarks/rows/deformable-forms.json "what ran beside"
 Cost: two minutes on one core. One thread, float32, channels_last, offsets of about half a place; M compressed channels
 and C outputs as DAS has them after the stages of ResNet-18 and -50 at 224x224 (two images), and at 32x32 (64 images) of
 CIFAR ResNet-20 of width 16 and of ResNet-18 with a small stem. Beside wall-clock time a row states processor time,
 which other programs disturb less.
-Aim: form="auto" takes the fastest of each shape, or one within 10 % of it.
+Aim: form="auto" takes the fastest form of each shape, or one within 10 % of it. It is a contender of its own: how far
+it is from the form that it takes shows how steady the times are.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from saccade.measure import Environment, Record, alternate
 ROUNDS = 5
 ALPHA = 0.2
 SIDE = 3
-WITHIN = 1.1
 NETWORKS = {
     "ResNet-50, 224x224": (2, 256, 56, 4),
     "ResNet-18, 224x224": (2, 64, 56, 4),
@@ -75,7 +75,7 @@ def work(kind: str, form: str, tensors: tuple[Tensor, ...], seconds: list[float]
     return run
 
 
-def main(path: Path | None) -> None:
+def main(path: Path | None, beside: str) -> None:
     """Times all forms alternately at each shape and writes the rows."""
     torch.set_num_threads(1)
     forms = [*deformable_convolutions.names(), "auto"]
@@ -88,7 +88,7 @@ def main(path: Path | None) -> None:
                     contenders = {form: work(kind, form, tensors, processor[form]) for form in forms}
                     timings = alternate(contenders, range(ROUNDS + 1))
                     used = {form: 1e3 * statistics.median(seconds[1:]) for form, seconds in processor.items()}
-                    row = {"place": place, "images": images, "kernel": kernel, "work": kind}
+                    row = {"place": place, "beside": beside, "images": images, "kernel": kernel, "work": kind}
                     row |= {"compressed": tensors[0].shape[1], "outputs": tensors[3].shape[0], "size": size}
                     row |= {"wall_median_ms": {form: 1e3 * timing.median for form, timing in timings.items()}}
                     row |= {"processor_median_ms": used, "rounds": ROUNDS}
@@ -99,4 +99,4 @@ def main(path: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None, " ".join(sys.argv[2:]))

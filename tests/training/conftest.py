@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
-from saccade.training import Recipe
+from saccade.training import Recipe, networks
 
 CLASSES = ("blue", "green", "red")
 SIZE = 8
@@ -97,3 +98,17 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         content = {"images": images, "annotations": annotations, "categories": categories}
         (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
     return root
+
+
+def _without_statistics(recipe: Recipe) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, 1, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, recipe.classes)
+    )
+
+
+@pytest.fixture
+def plain(recipe: Recipe) -> Recipe:
+    """Returns a recipe of a network in which no image sees another one."""
+    if "without-statistics" not in networks:
+        networks.register("without-statistics")(_without_statistics)
+    return recipe.replace(network="without-statistics", epochs=2)

@@ -51,6 +51,7 @@ def train(
     """Train a network, with a gate or without, and go on exactly after a kill."""
     from saccade.cli.training_progress import StepBar
     from saccade.training import train as run
+    from saccade.training.processes import is_first, part
 
     chosen = choose_recipe(recipe, settings, epochs=epochs, seed=seed, precision=precision)
     chosen = _gated(chosen, gate, where, option)
@@ -63,6 +64,7 @@ def train(
             budget=budget, save_every=save_every, tensorboard=tensorboard,
             environment=here(), on_step=lambda told: bar.step(told, label), on_read=bar.read,
         )  # fmt: skip
+    part()
     if not is_first():
         return
     typer.echo(
@@ -76,6 +78,8 @@ def train(
 @contextmanager
 def first_speaks() -> Iterator[None]:
     """Lets errors through in the first process of a run; the others end in silence, since theirs is the same."""
+    from saccade.training.processes import is_first
+
     try:
         yield
     except SaccadeError as error:
@@ -83,13 +87,6 @@ def first_speaks() -> Iterator[None]:
             raise
         # Lightning Fabric kills the first process, which is still to say what is wrong, where another ends with a code.
         raise typer.Exit(0) from error
-
-
-def is_first() -> bool:
-    """Returns whether this is the first of a run's processes."""
-    from saccade.training.processes import is_first
-
-    return is_first()
 
 
 def launched(variable: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,13 +55,15 @@ def launch(precision: str, accelerator: str, devices: int | str, nodes: int) -> 
         raise RecipeError(f"there is no accelerator {accelerator!r}; expected one of {', '.join(ACCELERATORS)}")
     several = nodes > 1 or (isinstance(devices, int) and devices > 1)
     try:
-        fabric = Fabric(
-            accelerator=accelerator,
-            devices=devices,
-            num_nodes=nodes,
-            precision=precision,  # type: ignore[arg-type]
-            strategy="ddp" if several else "auto",
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*AMP with fp16 is not supported on CPU")  # refused below
+            fabric = Fabric(
+                accelerator=accelerator,
+                devices=devices,
+                num_nodes=nodes,
+                precision=precision,  # type: ignore[arg-type]
+                strategy="ddp" if several else "auto",
+            )
     except (RuntimeError, ValueError, TypeError) as error:  # Lightning's MisconfigurationException among them
         raise RecipeError(
             f"cannot use {devices} device(s) of accelerator {accelerator!r}: {' '.join(str(error).split())[:200]}; "
@@ -71,6 +74,12 @@ def launch(precision: str, accelerator: str, devices: int | str, nodes: int) -> 
     with told_of_loss():
         fabric.launch()
     return fabric
+
+
+def part() -> None:
+    """Ends the connection with the other processes of a run, as the last thing before this one ends."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def is_first() -> bool:

@@ -250,9 +250,10 @@ class Run:
     def _seed(self, step: int) -> None:
         """Makes what the network draws a function of seed, step and process, so that no random state is to be kept."""
         seed = derived(self.recipe.seed, Purpose.NETWORK, step, self.fabric.global_rank)
-        torch.default_generator.manual_seed(seed)
-        if self.fabric.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
+        if self.fabric.device.type == "cpu":
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def _end_epoch(self) -> None:
         """Evaluates where the recipe says so, keeps the weights, and adds a line to the history."""

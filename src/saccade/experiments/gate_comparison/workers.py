@@ -46,7 +46,8 @@ def carry_out_in_workers(
     for job in [*jobs, *[None] * devices]:
         waiting.put(job)
     workers = [
-        context.Process(target=_work, args=(device, settings, environment, waiting, messages), daemon=True)
+        # Not as daemons, which may have no processes of their own to decode images.
+        context.Process(target=_work, args=(device, settings, environment, waiting, messages))
         for device in range(devices)
     ]
     for worker in workers:
@@ -100,6 +101,9 @@ def _work(
 
     def tell(label: str, seed: int, told: StepProgress) -> None:
         nonlocal last
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            raise SystemExit("the comparison was killed; its state is kept")
         if told.epoch_ended or time.monotonic() - last >= SECONDS_BETWEEN_MESSAGES:
             last = time.monotonic()
             messages.put((label, seed, told))

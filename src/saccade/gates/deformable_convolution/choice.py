@@ -48,12 +48,15 @@ def deformable_convolution(
     """
     if weight.shape[-1] % 2 == 0:
         raise GateError(f"the deformable kernel has side {weight.shape[-1]}; give an odd one")
-    if form == "auto":
-        form = "torchvision" if x.device.type != "cpu" or exporting() else _on_cpu(x, offset, mask, weight)
-    return deformable_convolutions.get(form)(x, offset, mask, weight)
+    if form != "auto":
+        return deformable_convolutions.get(form)(x, offset, mask, weight)
+    if exporting() or x.device.type != "cpu":
+        return by_torchvision(x, offset, mask, weight)
+    result = deformable_convolutions.get(_fastest_on_cpu(x, offset, mask, weight))(x, offset, mask, weight)
+    return result.contiguous() if x.is_contiguous() else result.contiguous(memory_format=torch.channels_last)
 
 
-def _on_cpu(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor) -> str:
+def _fastest_on_cpu(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor) -> str:
     """Returns the form that is the fastest, by benchmarks/rows/deformable-forms.json."""
     offset_groups = offset.shape[1] // (2 * weight.shape[-1] ** 2)
     row = x.shape[1] // max(1, offset_groups)
