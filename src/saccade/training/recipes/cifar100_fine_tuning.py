@@ -7,7 +7,8 @@ Paper: none; what Section 4.2 of arXiv 2311.12091 does to a backbone before dete
 Command: saccade train cifar100-short --data DIR --output runs/none, then
     saccade compare cifar100-fine-tuning --data DIR --output DIR --set pretrained=runs/none/last.safetensors
 Cost: a fraction of an epoch; half a minute a run on one core.
-Expected: see results/cifar100-fine-tuning.
+Expected: a quarter of an epoch from 21.47 %: no gate 22.60, das 21.47, das-identity 22.57, three seeds
+(results/cifar100-fine-tuning).
 """
 
 from saccade.training.recipes.cifar100_short import CIFAR100_SHORT
