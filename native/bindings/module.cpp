@@ -19,6 +19,8 @@ using namespace nb::literals;
 namespace {
 
 using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
+using FloatRows = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<const uint8_t, nb::c_contig, nb::device::cpu>;
 
 const float *pointer(const std::optional<Floats> &array) { return array ? array->data() : nullptr; }
 
@@ -215,6 +217,10 @@ NB_MODULE(native, module) {
                  const auto make = largest ? saccade::make_max_pool : saccade::make_average_pool;
                  return self.add(make(*self.program, name, input, output, arguments));
              })
+        .def("add_channel_maximum",
+             [](ProgramHandle &self, const std::string &name, int input, int output) {
+                 return self.add(saccade::make_channel_maximum(name, input, output));
+             })
         .def("add_adaptive_average_pool",
              [](ProgramHandle &self, const std::string &name, int input, int output) {
                  return self.add(saccade::make_adaptive_average_pool(*self.program, name, input, output));
@@ -316,12 +322,15 @@ NB_MODULE(native, module) {
             "tensor"_a)
         .def(
             "set_thresholds",
-            [](saccade::Session &self, int op, const Floats &thresholds) {
+            [](saccade::Session &self, int op, const FloatRows &thresholds,
+               const std::optional<Bytes> &rows_of_places) {
                 const saccade::Operator &transmission = *self.program().operators.at(static_cast<size_t>(op));
                 self.memory<saccade::TransmissionMemory>(transmission)
-                    .set_thresholds(thresholds.data(), thresholds.size());
+                    .set_thresholds(thresholds.data(), thresholds.shape(0), thresholds.shape(1),
+                                    rows_of_places ? rows_of_places->data() : nullptr,
+                                    rows_of_places ? rows_of_places->size() : 0);
             },
-            "operator"_a, "thresholds"_a)
+            "operator"_a, "thresholds"_a, "rows_of_places"_a = nb::none())
         .def(
             "sent",
             [](const saccade::Session &self, int op) {

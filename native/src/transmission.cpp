@@ -12,19 +12,34 @@ namespace saccade {
 
 size_t TransmissionMemory::bytes() const {
     return ranks.size() * sizeof(int32_t) + 2 * changes.capacity() * sizeof(float) +
-           counts.capacity() * sizeof(int32_t) + 2 * thresholds.size() * sizeof(float) +
+           counts.capacity() * sizeof(int32_t) + 2 * thresholds.size() * sizeof(float) + rows_of_places.size() +
            ranked.capacity() * sizeof(int64_t);
 }
 
-void TransmissionMemory::set_thresholds(const float *values, size_t count) {
-    if (count != static_cast<size_t>(channels)) {
-        throw std::invalid_argument("a transmission takes one threshold a channel");
+void TransmissionMemory::set_thresholds(const float *values, size_t rows, size_t columns,
+                                        const uint8_t *new_rows_of_places, size_t places) {
+    if (rows < 1 || rows > 256 || columns != static_cast<size_t>(channels)) {
+        throw std::invalid_argument("a transmission takes one threshold a channel, in at most 256 rows");
     }
-    for (size_t channel = 0; channel < count; ++channel) {
-        const double threshold = std::max(0.0f, values[channel]);
-        thresholds[channel] = static_cast<float>(threshold);
-        const double weight = threshold > 0.0 ? 1.0 / (threshold * threshold) : std::numeric_limits<float>::max();
-        weights[channel] = static_cast<float>(std::min<double>(weight, std::numeric_limits<float>::max()));
+    if (places != 0 && places != ranks.size()) {
+        throw std::invalid_argument("a transmission takes one row of thresholds a place");
+    }
+    for (size_t place = 0; place < places; ++place) {
+        if (new_rows_of_places[place] >= rows) {
+            throw std::invalid_argument("a place asks for a row of thresholds that was not given");
+        }
+    }
+    rows_of_places.assign(new_rows_of_places, new_rows_of_places + places);
+    thresholds.assign(rows * static_cast<size_t>(slots), 0.0f);
+    weights.assign(rows * static_cast<size_t>(slots), 0.0f);
+    for (size_t row = 0; row < rows; ++row) {
+        for (size_t channel = 0; channel < columns; ++channel) {
+            const size_t slot = row * static_cast<size_t>(slots) + channel;
+            const double threshold = std::max(0.0f, values[row * columns + channel]);
+            thresholds[slot] = static_cast<float>(threshold);
+            const double weight = threshold > 0.0 ? 1.0 / (threshold * threshold) : std::numeric_limits<float>::max();
+            weights[slot] = static_cast<float>(std::min<double>(weight, std::numeric_limits<float>::max()));
+        }
     }
 }
 
@@ -100,9 +115,10 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
             const int64_t row = (int64_t{run.image} * target.h + run.y) * target.w;
             for (int x = run.first_x; x < run.last_x; ++x, ++rank) {
                 const int64_t slot = rank * padded_channels_;
-                const int32_t count = kernels.transmit(
-                    source.at(run.image, run.y, x), target.at(run.image, run.y, x), memory.thresholds.data(), channels_,
-                    memory.changes.data() + slot, memory.changed.data() + slot, &finite);
+                const int32_t count =
+                    kernels.transmit(source.at(run.image, run.y, x), target.at(run.image, run.y, x),
+                                     memory.thresholds.data() + memory.row(row + x), channels_,
+                                     memory.changes.data() + slot, memory.changed.data() + slot, &finite);
                 memory.counts[static_cast<size_t>(rank)] = count;
                 if (count > 0) {
                     bytes[row + x] = 1;
@@ -140,8 +156,8 @@ void Transmission::send_places(Session &session, TransmissionMemory &memory) con
         for (int x = run.first_x; x < run.last_x; ++x) {
             const float *value = source.at(run.image, run.y, x);
             float *copy = target.at(run.image, run.y, x);
-            const float difference = kernels.place_difference(value, copy, memory.weights.data(), channels_,
-                                                              sending_ == Sending::places_by_largest);
+            const float difference = kernels.place_difference(value, copy, memory.weights.data() + memory.row(row + x),
+                                                              channels_, sending_ == Sending::places_by_largest);
             if (!(difference <= 1.0f)) { // NaN is sent
                 std::memcpy(copy, value, sizeof(float) * static_cast<size_t>(channels_));
                 bytes[row + x] = 1;

@@ -35,11 +35,18 @@ class TransmissionMemory final : public OperatorMemory {
     std::vector<float> changes;   // `slots` a rank
     std::vector<int32_t> changed; // their channels
     std::vector<int32_t> counts;
-    void set_thresholds(const float *values, size_t count);
+    // Sets `rows` rows of thresholds, one a channel each, and for each place which row counts; no places: the first.
+    void set_thresholds(const float *values, size_t rows, size_t columns, const uint8_t *rows_of_places, size_t places);
 
-    std::vector<float> thresholds; // one a channel
+    // Where the thresholds, or the weights, of a place begin.
+    int64_t row(int64_t place) const {
+        return rows_of_places.empty() ? 0 : int64_t{rows_of_places[static_cast<size_t>(place)]} * slots;
+    }
+
+    std::vector<float> thresholds; // `slots` a row
     std::vector<float> weights;    // 1 / threshold squared, finite
-    std::vector<int64_t> ranked;   // the places with a rank
+    std::vector<uint8_t> rows_of_places;
+    std::vector<int64_t> ranked; // the places with a rank
     int32_t channels, slots;
     int64_t sent = 0;  // deltas of this frame
     bool fresh = true; // nothing was told yet

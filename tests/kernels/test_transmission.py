@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -155,6 +156,57 @@ def test_whole_places_are_told_by_their_largest_or_mean_difference(
             told = value if told is None else update(sending, value, told, torch.full((c_in,), threshold))[0]
             expected = torch.relu(run_native(operator, [told], tuple(output.shape)))
             assert error(output, expected) < 1e-5, (instruction_set, step)
+
+
+@few
+@given(
+    st.sampled_from(["elements", "largest", "rms"]),
+    st.integers(1, 2),
+    st.integers(1, 40),
+    st.integers(9, 14),
+    st.integers(1, 6),
+    st.integers(1, 2),
+    st.integers(0, 100),
+)
+def test_thresholds_may_differ_from_place_to_place(statistic, batch, c_in, side, rows, threads, seed) -> None:
+    image = (batch, c_in, side, side + 3)
+    convolution = {"kernel": (3, 3), "channels": 20, "stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
+    graph, operator = network(image, convolution, False, seed)
+    kind = "element" if statistic == "elements" else "position"
+    tolerance = Tolerance(kind, 1.0, "absolute", "rms" if kind == "element" else statistic, least_cost=0)
+    sending = {"elements": "elements", "largest": "places_by_largest", "rms": "places_by_mean"}[statistic]
+    generator = torch.Generator().manual_seed(seed)
+    levels = 0.3 * torch.rand((rows, c_in), generator=generator) + 0.01
+    places = torch.randint(0, rows, (batch, *image[2:]), generator=generator).to(torch.uint8)
+    thresholds = levels[places.long()].permute(0, 3, 1, 2)
+    for instruction_set in native.instruction_sets():
+        session = Program(graph, Told(tolerance), threads, instruction_set).session(poison=True)
+        told = None
+        for step, frame in enumerate(sequence(image, seed)):
+            output = session(frame)
+            if told is None:
+                sender = session.program.transmissions["act.told"]
+                session._native.set_thresholds(sender, levels.numpy(), places.numpy())
+            value = frame.abs()
+            told = value if told is None else update(Transmission("", (), (), sending), value, told, thresholds)[0]
+            expected = torch.relu(run_native(operator, [told], tuple(output.shape)))
+            assert error(output, expected) < 1e-5, (instruction_set, step)
+
+
+@pytest.mark.parametrize(
+    ("rows", "places"),
+    [((0, 8), None), ((1, 7), None), ((257, 8), None), ((2, 8), (3, 4)), ((2, 8), (1, 9, 9))],
+    ids=["no row", "a channel short", "too many rows", "few places", "a row that is not there"],
+)
+def test_thresholds_that_do_not_fit_are_refused(rows, places) -> None:
+    convolution = {"kernel": (3, 3), "channels": 20, "stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
+    graph, _ = network((1, 8, 9, 9), convolution, False, 0)
+    session = Program(graph, Told(Tolerance("element", 1.0, "absolute", least_cost=0)), 1).session()
+    rows_of_places = None if places is None else torch.full(places, 2, dtype=torch.uint8).numpy()
+    with pytest.raises(ValueError, match=r"a transmission takes|a row of thresholds"):
+        session._native.set_thresholds(
+            session.program.transmissions["act.told"], torch.ones(rows).numpy(), rows_of_places
+        )
 
 
 def test_few_deltas_are_added_and_many_make_the_layer_recompute() -> None:

@@ -91,7 +91,6 @@ def test_a_gate_holds_small_changes_but_not_for_ever() -> None:
         {"granularity": "pixel"},
         {"measure": "levels"},
         {"statistic": "mean"},
-        {"late": 0},
     ],
 )
 def test_a_tolerance_with_a_field_that_cannot_be_raises_an_error(fields) -> None:

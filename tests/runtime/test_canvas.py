@@ -124,7 +124,7 @@ def test_another_size_begins_a_new_canvas() -> None:
 
 def test_an_output_that_is_no_map_raises_an_error() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
-    with pytest.raises(ModelError, match=r"outputs that are maps"):
+    with pytest.raises(ModelError, match=r"outputs are all maps"):
         CanvasStream(model, threads=1)(view(0, 0))
 
 

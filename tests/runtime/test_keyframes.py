@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_models import Small, blob, frame
 
 import saccade
-from saccade.policy import Balanced, CBInfer, DeltaCNN, Ignore, Keyframed, Near
+from saccade.policy import Balanced, CBInfer, DeltaCNN, Frugal, Ignore, Keyframed, Near
 from saccade.policy.ignore import box_mask
 
 TOLERANT = [Near(0.5), Balanced(5.0), DeltaCNN(0.5), CBInfer(0.5)]
@@ -48,6 +50,42 @@ def test_a_cut_sheds_the_error_of_a_tolerant_policy(policy) -> None:
     output = stream(cut)
     assert close(output, stream.dense(cut))
     assert stream.report().keyframes == 1
+
+
+def world(seed: int) -> torch.Tensor:
+    """Returns a picture (1, 3, 160, 208) with texture at several scales, 0..1, wider than what a camera sees of it."""
+    generator = torch.Generator().manual_seed(seed)
+    picture = torch.zeros(1, 3, 160, 208)
+    for cell in (4, 16, 64):
+        noise = torch.rand(1, 3, 160 // cell + 2, 208 // cell + 2, generator=generator)
+        picture += torch.nn.functional.interpolate(noise, size=(160, 208), mode="bilinear") / 3
+    return picture
+
+
+EVENTS = {
+    "cut": lambda scene: world(1),
+    "light switch": lambda scene: 0.6 * scene,
+    "knock": lambda scene: scene.roll((3, 6), (2, 3)),
+}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("policy", [Balanced(), Frugal()], ids=names)
+def test_named_policies_start_afresh_by_themselves_when_the_scene_changes(policy, event) -> None:
+    generator = torch.Generator().manual_seed(0)
+    scene = world(0)
+    watched = [scene] * 10 + [EVENTS[event](scene)]
+    model = Small().eval()
+    stream = saccade.incremental(model, policy=policy, threads=1)
+    without = saccade.incremental(model, policy=replace(policy, scene=None), threads=1)
+    for current in watched:
+        noisy = (current + 0.01 * torch.randn(current.shape, generator=generator)).contiguous()
+        output = stream(noisy)
+        without(noisy)
+        assert stream.report().keyframes == (current is watched[-1])
+    assert close(output, stream.dense(noisy))
+    assert stream.last_frame.macs_done == stream.last_frame.macs_dense
+    assert without.report().keyframes == 0
 
 
 @pytest.mark.parametrize("policy", TOLERANT, ids=names)

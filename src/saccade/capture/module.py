@@ -29,6 +29,8 @@ CHECKS = frozenset(
 """Operators that only check what export has already established."""
 
 
+@torch.inference_mode(mode=False)
+@torch.no_grad()
 def capture_module(model: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> Graph:
     """Turns a torch module into a graph for inputs of the given shapes; the module stays as it is.
 

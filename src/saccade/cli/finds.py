@@ -50,6 +50,7 @@ def read_finds(
     picture: tuple[int, int],
     categories: Sequence[str] = (),
     decoder: str = "",
+    offset: tuple[int, int] = (0, 0),
 ) -> list[Find] | None:
     """Returns what a detector found in one picture, or None where no decoder recognises its outputs.
 
@@ -60,6 +61,7 @@ def read_finds(
         picture: (H, W) of the picture in pixels.
         categories: names of the classes.
         decoder: a decoder's name; "" for the one that recognises the outputs.
+        offset: pixels of the model's frame that the outputs begin above and left of it.
 
     Raises:
         MetricError: when the decoder that was asked for cannot read the outputs.
@@ -68,6 +70,7 @@ def read_finds(
         return None
     found = decode(outputs, decoder)[0]
     boxes = found.boxes * torch.tensor(frame[::-1]).repeat(2) if found.relative else found.boxes
+    boxes = boxes - torch.tensor(offset[::-1]).repeat(2)
     boxes = preprocessing.in_picture(boxes, frame, picture).clamp(min=0)
     boxes = boxes.minimum(torch.tensor(picture[::-1]).repeat(2))
     finds = []

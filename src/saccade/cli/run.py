@@ -83,6 +83,12 @@ def run(
     ignore_box: Annotated[
         list[str] | None, typer.Option(help="x,y,width,height in pixels of the video, ignored too; may be repeated.")
     ] = None,
+    moving_camera: Annotated[
+        bool, typer.Option("--moving-camera", help="Follow a camera that pans; for networks whose outputs are maps.")
+    ] = False,
+    margin: Annotated[
+        int | None, typer.Option(min=1, help="Pixels that a moving camera's canvas is larger than the frame; 128.")
+    ] = None,
     audit: Annotated[
         float | None, typer.Option(help="Measure the error on one frame in so many, or on a share between 0 and 1.")
     ] = None,
@@ -112,9 +118,11 @@ def run(
     """Run a model over a video and recompute only what changed."""
     from saccade.cli.ignored import IgnoredRegions
     from saccade.cli.models import choose_model
+    from saccade.cli.moving_camera import check_moving_camera
     from saccade.video import open_source
     from saccade.video.sinks import check_writable
 
+    check_moving_camera(moving_camera, margin, ignore is not None or bool(ignore_box))
     ignored = IgnoredRegions.read(ignore, ignore_box or [])
     audits = _checked_audits(audit, error_limit, metric, decoder)
     if json_file is not None:
@@ -130,7 +138,8 @@ def run(
         if chosen.warning:
             typer.echo(f"saccade: warning: {chosen.warning}", err=True)
         preprocessing = changed(chosen.preprocessing, changes)
-        stream = _incremental(chosen.model, policy, threads, audits, ignored.mask(frames.size, preprocessing))
+        mask = ignored.mask(frames.size, preprocessing)
+        stream = _stream(chosen.model, policy, threads, audits, mask, (moving_camera, margin))
         watch = _Watch(stream, chosen, preprocessing, sinks, decoder or "")
         try:
             with _progress(frames, every, limit) as advance:
@@ -180,6 +189,7 @@ class _Watch:
         """Runs the model on a frame and writes what comes of it."""
         from saccade.cli.finds import read_finds
         from saccade.cli.frame_cost import frame_cost
+        from saccade.cli.moving_camera import camera_event, camera_note, outputs_offset
 
         tensor = self.preprocessing(frame.rgb)
         start = time.perf_counter()
@@ -189,12 +199,16 @@ class _Watch:
         if self.sinks.events is None and self.sinks.video is None:
             return
         sizes = (tensor.shape[2], tensor.shape[3]), (frame.rgb.shape[0], frame.rgb.shape[1])
-        finds = read_finds(outputs, self.preprocessing, *sizes, self.chosen.categories, self.decoder)
+        offset = outputs_offset(self.stream, outputs, sizes[0])
+        finds = read_finds(outputs, self.preprocessing, *sizes, self.chosen.categories, self.decoder, offset)
         audited = getattr(self.stream, "last_audit", None)
         if self.sinks.events is not None:
-            self.sinks.events.write(_event(frame, cost, outputs, self.chosen, finds, audited))
+            event = _event(frame, cost, outputs, self.chosen, finds, audited)
+            self.sinks.events.write(event | camera_event(self.stream))
         if self.sinks.video is not None:
-            self.sinks.video.write(_picture(frame, cost, self.stream, finds or [], self.note.after(audited)))
+            words, alarm = self.note.after(audited)
+            words = "   ".join(part for part in (camera_note(self.stream), words) if part)
+            self.sinks.video.write(_picture(frame, cost, self.stream, finds or [], (words, alarm)))
 
 
 def _checked_audits(
@@ -212,9 +226,15 @@ def _checked_audits(
     return {"audit": audit, "error_limit": error_limit, "metric": metric}
 
 
-def _incremental(model: Any, policy: str, threads: int | None, audits: dict[str, Any], ignore: Any) -> Any:
+def _stream(
+    model: Any, policy: str, threads: int | None, audits: dict[str, Any], ignore: Any, camera: tuple[bool, int | None]
+) -> Any:
     import saccade
+    from saccade.cli.moving_camera import canvas_stream
 
+    moving, margin = camera
+    if moving:
+        return canvas_stream(model, policy, threads, margin, audits)
     return saccade.incremental(model, policy=policy, threads=threads, ignore=ignore, **audits)
 
 

@@ -21,16 +21,15 @@ from saccade.graph import (
 )
 
 
-def insert_transmissions(graph: Graph, sending: str, late: int = 1, least_cost: float = 0.0) -> Graph:
+def insert_transmissions(graph: Graph, sending: str, least_cost: float = 0.0) -> Graph:
     """Returns the graph with a Transmission before its convolutions, linear layers, moments and broadcast operands.
 
     Args:
         graph: a captured network.
         sending: see ``Transmission``.
-        late: only tensors smaller than the largest input by at least this factor a side.
         least_cost: only tensors of which an element makes at least so many multiply-adds.
     """
-    costs = element_costs(graph, late)
+    costs = element_costs(graph)
     tensors = dict(graph.tensors)
     told: dict[str, str] = {}
     operators: list[Operator] = []
@@ -49,15 +48,12 @@ def insert_transmissions(graph: Graph, sending: str, late: int = 1, least_cost: 
     return replace(graph, operators=tuple(operators), tensors=tensors)
 
 
-def element_costs(graph: Graph, late: int = 1) -> dict[str, float]:
+def element_costs(graph: Graph) -> dict[str, float]:
     """Returns for each tensor that may be transmitted the multiply-adds that follow from one of its elements."""
-    largest = max((math.prod(graph.tensors[name].shape[2:]) for name in graph.inputs), default=1)
     costs: dict[str, float] = defaultdict(float)
     for operator in graph.operators:
         for name in dict.fromkeys(_told_inputs(operator, graph)):
-            places = math.prod(graph.tensors[name].shape[2:])
-            if places * late**2 <= largest:
-                costs[name] += _cost(operator, name, graph)
+            costs[name] += _cost(operator, name, graph)
     return dict(costs)
 
 

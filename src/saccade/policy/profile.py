@@ -64,10 +64,10 @@ class Profile(pydantic.BaseModel, frozen=True, extra="forbid"):
             self.threshold,
             self.levels,
             self.longest,
-            self.least_cost,
-            self.delta_cost,
-            tuple(self.sensitivities.items()),
-            self.fingerprint,
+            least_cost=self.least_cost,
+            delta_cost=self.delta_cost,
+            sensitivities=tuple(self.sensitivities.items()),
+            fingerprint=self.fingerprint,
         )
 
 
@@ -76,7 +76,7 @@ class Calibrated(Balanced):
     """A policy with what was measured for it.
 
     Attributes:
-        threshold, levels, longest: see ``Balanced``.
+        threshold, levels, longest, scene, by_place: see ``Balanced``.
         least_cost, delta_cost: see ``Tolerance``.
         sensitivities: by tensor, one number a channel.
         fingerprint: of the model and frame size that it fits; "" for any.
@@ -95,6 +95,7 @@ class Calibrated(Balanced):
             self.threshold,
             delta_cost=self.delta_cost,
             least_cost=self.least_cost,
+            by_place=self.by_place,
             sensitivities=self.sensitivities,
             fingerprint=self.fingerprint,
         )

@@ -30,9 +30,12 @@ class Tolerance:
         statistic: for positions: "rms" or "largest" difference over the channels.
         delta_cost: by elements: the time of a multiply-add by deltas over that of one by whole places, by which each
             layer chooses every frame; None measures it on this machine, 1 does the fewest multiply-adds.
-        late: only layers of a stride from the input on of at least this; 1 for all.
         least_cost: only before operators that make at least so many multiply-adds of an element. Comparing an element
             and keeping sums takes the time of about 25 multiply-adds: less than 64 saves work, but rarely time.
+        by_place: with ``measure`` "sensitivity": the threshold at a place is that of its channel over the square root
+            of how much more the outputs depend on the part of the picture that the place lies in, about 32 x 32 pixels,
+            than on the mean part, from a half to four: low where the task looks, high elsewhere. Measured on a stream's
+            first frame and on every keyframe.
         sensitivities: by tensor, one number a channel, as a calibration measured them; none to measure them.
         fingerprint: of the network and frame size that the sensitivities belong to; "" for none.
     """
@@ -41,9 +44,9 @@ class Tolerance:
     threshold: float = 0.0
     measure: Measure = "sensitivity"
     statistic: Literal["rms", "largest"] = "rms"
-    late: int = 1
     delta_cost: float | None = None
     least_cost: float = 64.0
+    by_place: bool = False
     sensitivities: tuple[tuple[str, tuple[float, ...]], ...] = ()
     fingerprint: str = ""
 
@@ -61,5 +64,8 @@ class Tolerance:
             raise PolicyError(f"delta_cost={self.delta_cost} was given; expected a number above 0, or None to measure")
         if not self.least_cost >= 0:
             raise PolicyError(f"least_cost={self.least_cost} was given; expected a number of multiply-adds, 0 or more")
-        if self.late < 1:
-            raise PolicyError(f"late={self.late} was given; expected a stride of 1 or more")
+        if self.by_place and self.measure != "sensitivity":
+            raise PolicyError(
+                f"by_place was given with thresholds measured by {self.measure}; expected measure='sensitivity', as it "
+                "is the outputs' dependence that differs from place to place"
+            )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from saccade.errors import PolicyError
 from saccade.policy.gate import Gate
 from saccade.policy.policy import History, Policy, Verdict, policies
+from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
 
 FEWEST = 1.0
@@ -49,26 +50,33 @@ class Balanced(Policy):
     """Holds frames that hardly changed, and passes on single elements by how much the outputs depend on them.
 
     Each layer chooses every frame between deltas and whole places by what it takes in time on this machine, and only
-    layers wide enough to gain time are told by deltas.
+    layers wide enough to gain time are told by deltas. A change of scene is a keyframe.
 
     Attributes:
         threshold: of elements, in units of sensitivity; see ``Tolerance``.
         levels: mean change of a frame that is held, in grey levels; see ``Gate``.
         longest: frames that are held in a row at most.
+        scene: when a frame that is not held is computed afresh; None for never.
+        by_place: whether thresholds are lower where the outputs depend on the picture; see ``Tolerance``.
     """
 
-    threshold: float = 1.0
+    threshold: float = 0.75
     levels: float = 2.0
     longest: int = 8
+    scene: SceneChange | None = field(default_factory=SceneChange)
+    by_place: bool = True
 
     @property
     def tolerance(self) -> Tolerance:
         """By elements, before wide layers."""
-        return Tolerance("element", self.threshold)
+        return Tolerance("element", self.threshold, by_place=self.by_place)
 
     def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
-        """Holds as ``Gate`` does."""
-        return Gate(self.levels, self.longest).judge(frame, reference, history)
+        """Holds as ``Gate`` does, and asks for a keyframe where the scene changed."""
+        verdict = Gate(self.levels, self.longest).judge(frame, reference, history)
+        if verdict is Verdict.UPDATE and self.scene is not None and self.scene.is_due(frame, reference, history):
+            return Verdict.KEYFRAME
+        return verdict
 
     @classmethod
     def parse(cls, text: str) -> Balanced:
@@ -87,16 +95,20 @@ class Frugal(Balanced):
         threshold: as in ``Balanced``.
         levels: as in ``Balanced``.
         longest: as in ``Balanced``.
+        scene: as in ``Balanced``.
+        by_place: as in ``Balanced``.
     """
 
-    threshold: float = 1.0
+    threshold: float = 0.75
     levels: float = 1.0
     longest: int = 8
+    scene: SceneChange | None = field(default_factory=SceneChange)
+    by_place: bool = True
 
     @property
     def tolerance(self) -> Tolerance:
         """By elements, everywhere."""
-        return Tolerance("element", self.threshold, delta_cost=FEWEST, least_cost=EVERY_LAYER)
+        return Tolerance("element", self.threshold, delta_cost=FEWEST, least_cost=EVERY_LAYER, by_place=self.by_place)
 
 
 @policies.register("deltacnn")

@@ -18,9 +18,10 @@ from saccade.runtime import native
 from saccade.runtime.delta_cost import delta_cost
 from saccade.runtime.fingerprint import fingerprint
 from saccade.runtime.lowering import lower
-from saccade.runtime.sensitivity import thresholds as measure_thresholds
 from saccade.runtime.session import Session
 from saccade.runtime.threads import thread_count
+from saccade.runtime.thresholds import Thresholds
+from saccade.runtime.thresholds import thresholds as measure_thresholds
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Program:
         self.plan: Plan = make_plan(self.graph)
         self.native = native.Program(instruction_set)
         self.transmissions: dict[str, int] = {}
-        self._thresholds: dict[str, Any] | None = None
+        self._thresholds: dict[str, Thresholds] | None = None
         self._measuring = threading.Lock()
         self.tensor_numbers = self._add_tensors()
         self.native_steps: list[Step] = []
@@ -88,19 +89,21 @@ class Program:
         """
         return Session(self, poison=poison)
 
-    def thresholds(self, frames: Sequence[torch.Tensor]) -> dict[str, Any]:
-        """Returns the thresholds of what layers tell each other, measured once, on the first frames that come.
+    def thresholds(self, frames: Sequence[torch.Tensor]) -> dict[str, Thresholds]:
+        """Returns the thresholds of what layers tell each other, by the transmitted tensor's name.
+
+        Those of channels are measured once, on the first frames that come; those of places belong to these frames.
 
         Args:
             frames: the network's inputs.
-
-        Returns:
-            By the transmitted tensor's name, a float32 array with one threshold a channel.
         """
+        if self.tolerance is None:
+            return {}
+        if self.tolerance.by_place:
+            return measure_thresholds(self.graph, frames, self.tolerance)
         with self._measuring:
             if self._thresholds is None:
-                measured = {} if self.tolerance is None else measure_thresholds(self.graph, frames, self.tolerance)
-                self._thresholds = {name: values.contiguous().numpy() for name, values in measured.items()}
+                self._thresholds = measure_thresholds(self.graph, frames, self.tolerance)
             return self._thresholds
 
     def _add_tensors(self) -> dict[str, int]:
@@ -146,4 +149,4 @@ def _with_transmissions(graph: Graph, tolerance: Tolerance) -> Graph:
     sending = "elements"
     if tolerance.granularity == "position":
         sending = "places_by_largest" if tolerance.statistic == "largest" else "places_by_mean_square"
-    return insert_transmissions(graph, sending, tolerance.late, tolerance.least_cost)
+    return insert_transmissions(graph, sending, tolerance.least_cost)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from saccade.runtime.audit_report import AuditReport
+    from saccade.runtime.camera_report import CameraReport
     from saccade.runtime.pacing import Pacing
     from saccade.runtime.program import Program
 
@@ -65,6 +66,7 @@ class Report:
         keyframes: frames that were computed afresh, by the policy's verdict or after a breach of an audit's limit; the
             first frame is not counted.
         audit: what audits measured; None where there are none; their time and multiply-adds are not counted above.
+        camera: how a moving camera was followed; None where no camera was.
     """
 
     frames: int
@@ -76,6 +78,7 @@ class Report:
     held: int = 0
     keyframes: int = 0
     audit: AuditReport | None = None
+    camera: CameraReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain dictionaries, lists and numbers."""
@@ -95,6 +98,8 @@ class Report:
         lines.append(self.summary())
         if self.audit is not None:
             lines.append(str(self.audit))
+        if self.camera is not None:
+            lines.append(str(self.camera))
         return "\n".join(lines)
 
     def summary(self) -> str:

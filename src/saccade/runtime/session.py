@@ -172,7 +172,8 @@ class Session:
         """Returns how much the outputs depend on what layers tell each other, at the frame taken last."""
         frames = [self._reference(name) for name in self._input_names]
         taken = [frame.clone() for frame in frames if frame is not None]
-        return measure_sensitivities(self.program.graph, taken) if len(taken) == len(frames) else {}
+        measured = measure_sensitivities(self.program.graph, taken) if len(taken) == len(frames) else {}
+        return {name: found.channels for name, found in measured.items()}
 
     def run_with_activity(self, frame: torch.Tensor, share: float, seed: int = 0) -> None:
         """Runs one frame with the same share of places active in every operator, for benchmarks.
@@ -267,13 +268,13 @@ class Session:
         self._native.forget()
         self._values.clear()
         self._started = False
+        if self.program.tolerance is not None and self.program.tolerance.by_place:
+            self._told = False  # where the task looked in the last scene says nothing of this one
 
     def _set_thresholds(self, frames: Sequence[torch.Tensor]) -> None:
         self._told = True
-        if self.program.tolerance is None:
-            return
         for name, values in self.program.thresholds(frames).items():
-            self._native.set_thresholds(self.program.transmissions[name], values)
+            self._native.set_thresholds(self.program.transmissions[name], *values.arrays())
 
     def _hold_all(self) -> None:
         """Marks that nothing was computed, so that change maps tell the truth."""
