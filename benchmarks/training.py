@@ -36,10 +36,12 @@ from saccade.training import (
     optimisers,
     recipes,
 )
+from saccade.training.batches import normalised
 from saccade.training.run import Run
 
 IMAGES, TESTED, STEPS, ROUNDS = 10_000, 500, 20, 7
 CPU = torch.device("cpu")
+RECIPE = recipes.get("cifar100-short")
 
 
 def images(folder: Path, count: int) -> Images:
@@ -66,7 +68,7 @@ def step(network: nn.Module, optimiser: torch.optim.Optimizer, batch: tuple[Tens
     """Does a step as one would write it by hand and returns its loss."""
     for group in optimiser.param_groups:
         group["lr"] = rate
-    loss = functional.cross_entropy(network(batch[0]), batch[1])
+    loss = functional.cross_entropy(network(normalised(batch[0], RECIPE)), batch[1])
     loss.backward()
     optimiser.step()
     optimiser.zero_grad()
@@ -116,7 +118,7 @@ def measured(contenders: dict[str, Callable[[], object]], count: int) -> list[di
 def main(path: Path | None, beside: str) -> None:
     """Times loader and network, then an epoch and the bare one, and writes the rows."""
     torch.set_num_threads(1)
-    recipe = recipes.get("cifar100-short")
+    recipe = RECIPE
     with Record(path, "training") as record, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         training, test = images(folder, IMAGES), images(folder, TESTED)
@@ -128,7 +130,7 @@ def main(path: Path | None, beside: str) -> None:
         ready = batches.at(0)
         pieces = measured(
             {
-                "loader": lambda: [batches.at(index) for index in range(STEPS)],
+                "loader": lambda: [normalised(batches.at(index)[0], recipe) for index in range(STEPS)],
                 "network": lambda: [step(network, optimiser, ready, 0.01) for _ in range(STEPS)],
             },
             STEPS * recipe.batch,

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="cifar100, cifar100-short; see docs/training.md.", metavar="RECIPE")],
-    data: Annotated[Path, typer.Option(help="Folder with train/CLASS/* and test/CLASS/*.")],
+    recipe: Annotated[str, typer.Argument(help="One that 'saccade recipes' lists.", metavar="RECIPE")],
+    data: Annotated[Path, typer.Option(help="The data set's folder: train/CLASS/* and test/CLASS/* for most.")],
     output: Annotated[Path, typer.Option(help="Folder for checkpoints and the report.")],
     gate: Annotated[str | None, typer.Option(help="A gate to put in, such as das; see docs/models.md.")] = None,
     where: Annotated[
@@ -36,6 +36,7 @@ def train(
     precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
     cache: Annotated[Path | None, typer.Option(help="Folder for decoded images; in the data's by default.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch what is missing in the data's folder.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     devices: Annotated[
         int | None, typer.Option(min=1, help="How many of a machine share each batch; torchrun's number, else 1.")
@@ -58,7 +59,7 @@ def train(
         label = chosen.gate or "no gate"
         bar.start(label)
         report = run(
-            chosen, data, output, resume=resume, cache=cache, accelerator=accelerator,
+            chosen, data, output, resume=resume, cache=cache, download=download, accelerator=accelerator,
             devices=devices or launched("LOCAL_WORLD_SIZE"), nodes=nodes or launched("GROUP_WORLD_SIZE"),
             budget=budget, save_every=save_every, tensorboard=tensorboard,
             environment=here(), on_step=lambda told: bar.step(told, label), on_read=bar.read,
@@ -67,7 +68,8 @@ def train(
     if not is_first():
         return
     typer.echo(
-        f"accuracy {100 * report.accuracy:.2f} % on {report.test_images:,} test images after {report.steps:,} steps, "
+        f"{'AP' if chosen.task == 'detection' else 'accuracy'} {100 * report.accuracy:.2f} % on "
+        f"{report.test_images:,} test images after {report.steps:,} steps, "
         f"{report.seconds:.0f} s at {report.images_per_second:.0f} images/s; "
         f"{report.parameters:,} parameters, {report.macs / 1e6:.2f} M MACs; {output / 'report.md'}"
     )

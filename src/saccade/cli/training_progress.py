@@ -56,7 +56,7 @@ class StepBar:
 
     def read(self, done: int, total: int) -> None:
         """Moves on while images are decoded."""
-        reading = "reading images"
+        reading = "reading data"
         if reading not in self._tasks:
             self.start(reading)
         self._progress.update(self._tasks[reading], completed=done, total=total, note=f"{done:,} of {total:,}")

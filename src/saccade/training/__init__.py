@@ -7,6 +7,7 @@
 
 from saccade.training.batches import Batches
 from saccade.training.budget import Budget
+from saccade.training.data import data_sets
 from saccade.training.evaluate import Score, evaluate
 from saccade.training.images import Images, load_images
 from saccade.training.networks import build_network, networks
@@ -17,6 +18,7 @@ from saccade.training.recipes import recipes
 from saccade.training.report import Epoch, RunReport
 from saccade.training.schedules import learning_rate, schedules
 from saccade.training.split import Splits, hold_out
+from saccade.training.tasks import tasks
 from saccade.training.train import train
 from saccade.training.trained import Trained, load_trained
 
@@ -32,6 +34,7 @@ __all__ = [
     "StepProgress",
     "Trained",
     "build_network",
+    "data_sets",
     "evaluate",
     "hold_out",
     "learning_rate",
@@ -41,5 +44,6 @@ __all__ = [
     "optimisers",
     "recipes",
     "schedules",
+    "tasks",
     "train",
 ]

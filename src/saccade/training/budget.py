@@ -13,11 +13,10 @@ import torch
 
 from saccade.errors import CheckpointError, RecipeError
 from saccade.training.checkpoint import save_json
-from saccade.training.evaluate import evaluate
 from saccade.training.processes import on_first, summed
 from saccade.training.recipe import Recipe
 from saccade.training.run import Run
-from saccade.training.split import Splits, Subset
+from saccade.training.split import Splits
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -156,10 +155,10 @@ def _measured(recipe: Recipe, splits: Splits, fabric: Fabric) -> tuple[float, fl
         going = count < LEAST_STEPS or float(summed(fabric, torch.tensor(over, device=fabric.device))) == 0
     step = (time.perf_counter() - start) / count
     images = splits.test if splits.validation is None else splits.validation
-    some = Subset(images, torch.arange(min(EVALUATED, len(images))))
-    evaluate(run.network, some, recipe, fabric.device)
+    some = run.task.first(images, EVALUATED)
+    run.task.evaluate(run.network, some, recipe, fabric.device)
     start = time.perf_counter()
-    evaluate(run.network, some, recipe, fabric.device)
+    run.task.evaluate(run.network, some, recipe, fabric.device)
     evaluation = (time.perf_counter() - start) * len(images) / len(some) / fabric.world_size
     step, evaluation = on_first(fabric, lambda: (step, evaluation))
     return step, evaluation

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,12 +26,14 @@ class Score:
     """How well a network does.
 
     Attributes:
-        accuracy: share of images whose highest logit is that of their class, 0..1.
-        loss: mean cross-entropy, in nats.
+        accuracy: share of images whose highest logit is that of their class, 0..1; AP of a detector.
+        loss: mean cross-entropy, in nats; None of a detector.
+        metrics: further measures by name: "top-5", the share whose class is among the five highest; COCO's six.
     """
 
     accuracy: float
-    loss: float
+    loss: float | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -49,17 +52,20 @@ def evaluate(
     training = model.training
     model.eval()
     rank, processes = (0, 1) if fabric is None else (fabric.global_rank, fabric.world_size)
-    right = torch.zeros((), dtype=torch.int64, device=device)
+    right = torch.zeros(2, dtype=torch.int64, device=device)
     losses: list[torch.Tensor] = [torch.zeros((), device=device)]
-    for indices in torch.split(torch.arange(len(images))[rank::processes], BATCH):
+    batch = BATCH if recipe.loading == "cached" else recipe.batch
+    for indices in torch.split(torch.arange(len(images))[rank::processes], batch):
         pixels, labels = images.at(indices)
         labels = labels.to(device)
-        logits = model(normalised(pixels, recipe).to(device)).float()
-        right += (logits.argmax(1) == labels).sum()
+        logits = model(normalised(pixels.to(device), recipe)).float()
+        five = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
+        right += torch.stack((five[:, 0].sum(), five.sum()))
         losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
     model.train(training)
-    found = torch.stack((right.cpu().double(), torch.stack(losses).cpu().double().sum()))
+    found = torch.cat((right.cpu().double(), torch.stack(losses).cpu().double().sum(0, keepdim=True)))
     if fabric is not None:
         found = summed(fabric, found)
-    total_right, total_loss = found.tolist()
-    return Score(round(total_right) / len(images), total_loss / len(images))
+    first, among_five, total_loss = found.tolist()
+    metrics = {"top-5": round(among_five) / len(images)}
+    return Score(round(first) / len(images), total_loss / len(images), metrics)

@@ -44,6 +44,7 @@ class Progress:
         best: the highest accuracy so far of those by which the best weights are chosen; -1 before the first.
         best_step: after which it was measured.
         resumed: how often the run was taken up again.
+        metrics: of the last evaluation on the test images, by name.
         losses: of the steps since the last line of the history.
         history: a line an epoch.
     """
@@ -55,5 +56,6 @@ class Progress:
     best: float = -1.0
     best_step: int = 0
     resumed: int = 0
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
     losses: list[float] = dataclasses.field(default_factory=list)
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)

@@ -16,24 +16,38 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 Triple = tuple[float, float, float]
 Options = tuple[tuple[str, Any], ...]
 
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 
-DESCRIPTIONS = ("paper", "cost", "expected")
+LOADINGS = ("cached", "files")
+DESCRIPTIONS = ("paper", "cost", "expected", "contenders", "data", "workers")
 """Fields that do not change what a run gives."""
 
-_LATER = ("synchronise_norms", "validation")
+_LATER = (
+    "synchronise_norms", "validation", "task", "loading", "smallest_crop", "shorter_side", "pretrained", "detector",
+    "longer_side", "proposals", "frozen_norms",
+)  # fmt: skip
 """Fields that came later: at their default they leave the fingerprints of earlier runs as they were."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run of an image classifier.
+    """A training run of an image classifier or a detector.
 
     Attributes:
         name: as the command line knows it.
+        task: a name in ``saccade.training.tasks``: "classification" or "detection".
+        data: a name in ``saccade.training.data_sets``: how the data folder is laid out.
+        loading: "cached", decoded once at ``image_size`` and mapped into memory, for small images; "files", decoded
+            anew every time by worker processes, for large ones.
+        workers: processes that decode, for "files"; any number gives the same batches.
         network: a name in ``saccade.training.networks``: "cifar-resnet20", or a backbone of ``saccade.models.create``.
+        pretrained: "published" for the backbone's published weights; else a file of weights of the backbone or of the
+            whole network, such as a run's last.safetensors; empty for random ones.
         width: channels of the first stage, for networks that are built by width.
         classes: how many.
-        image_size: height and width in pixels; images of another size are resized when they are cached.
+        image_size: height and width in pixels that the network sees: cached images are resized to it, those of
+            "files" cropped; for detection, the shorter side.
         mean: of the red, green and blue values, in units of the pixels' full range 0..1.
         std: their standard deviations in the same units.
         gate: a name in ``saccade.gates.list_gates(ablations=True)``, or None.
@@ -53,6 +67,14 @@ class Recipe:
         factor: by which it falls, for "steps" and, every epoch, for "exponential".
         label_smoothing: 0..1.
         crop_padding: pixels of zeros around an image from which a random crop of its size is taken; 0 for no crop.
+        smallest_crop: share of the area that a random crop of "files" has at least, 0..1; it is scaled to
+            ``image_size``.
+        shorter_side: pixels to which a test image of "files" is scaled before its middle is cropped.
+        longer_side: pixels that the longer side has at most, for detection.
+        detector: a name in ``saccade.models.detectors``, for detection.
+        proposals: boxes of an image that the first stage of a two-stage detector passes on in testing, twice as many in
+            training, of which 512 or fewer are learned from.
+        frozen_norms: whether batch norms of a detector's backbone keep their values.
         flip: whether images are mirrored at random.
         seed: of the initial weights, the order of the images and the augmentation.
         precision: as Lightning Fabric names it: "32-true", "bf16-mixed", or, on accelerators, "16-mixed".
@@ -67,10 +89,16 @@ class Recipe:
         paper: where the recipe comes from.
         cost: expected time and machine.
         expected: expected result.
+        contenders: what ``saccade compare`` compares where nothing else is said, as written after its --gates.
     """
 
     name: str
+    task: str = "classification"
+    data: str = "image-folder"
+    loading: str = "cached"
+    workers: int = 4
     network: str = "cifar-resnet20"
+    pretrained: str = ""
     width: int = 16
     classes: int = 100
     image_size: int = 32
@@ -93,6 +121,12 @@ class Recipe:
     factor: float = 0.1
     label_smoothing: float = 0.0
     crop_padding: int = 4
+    smallest_crop: float = 0.08
+    shorter_side: int = 256
+    longer_side: int = 1333
+    detector: str = "faster_rcnn"
+    proposals: int = 1000
+    frozen_norms: bool = True
     flip: bool = True
     seed: int = 0
     precision: str = "32-true"
@@ -104,6 +138,7 @@ class Recipe:
     paper: str = ""
     cost: str = ""
     expected: str = ""
+    contenders: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         limits = {
@@ -121,6 +156,14 @@ class Recipe:
             "factor": 0 < self.factor <= 1,
             "label_smoothing": 0 <= self.label_smoothing < 1,
             "crop_padding": self.crop_padding >= 0,
+            "loading": self.loading in LOADINGS,
+            "workers": self.workers >= 0,
+            "proposals": self.proposals >= 1,
+            "smallest_crop": 0 < self.smallest_crop <= 1,
+            "shorter_side": self.loading == "cached"
+            or self.task == "detection"
+            or self.shorter_side >= self.image_size,
+            "longer_side": self.task != "detection" or self.longer_side >= self.image_size,
             "seed": self.seed >= 0,
             "evaluate_every": self.evaluate_every >= 0,
             "validation": 0 <= self.validation < 1,

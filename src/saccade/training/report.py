@@ -54,6 +54,8 @@ class RunReport:
         training_images: that were trained on.
         test_images: in the folder.
         resumed: how often the run was taken up again.
+        metrics: further measures after the last step by name: "top-5" of a classifier; COCO's six of a detector, whose
+            accuracy is AP and whose test loss is not measured and stands as 0.
         history: one line an epoch.
         environment: machine, versions, date and command.
         validation_images: held out of the training images to choose the best weights by.
@@ -82,6 +84,7 @@ class RunReport:
     training_images: int
     test_images: int
     resumed: int
+    metrics: dict[str, float] = field(default_factory=dict)
     history: tuple[Epoch, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
     validation_images: int = 0

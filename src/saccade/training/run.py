@@ -14,14 +14,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.nn import functional
 
 from saccade.errors import CheckpointError, DivergenceError, RecipeError
-from saccade.models.sizes import measure
-from saccade.training.batches import Batches
 from saccade.training.checkpoint import BEST, LAST, STATE, save_state, save_weights
-from saccade.training.evaluate import Score, evaluate
-from saccade.training.networks import build_network
+from saccade.training.evaluate import Score
 from saccade.training.optimisers import optimisers
 from saccade.training.processes import align, on_first, summed
 from saccade.training.progress import Progress, StepProgress
@@ -31,6 +27,7 @@ from saccade.training.schedules import learning_rate
 from saccade.training.seeds import Purpose, derived
 from saccade.training.split import Splits
 from saccade.training.synchronised_norm import synchronise_batch_norms
+from saccade.training.tasks import tasks
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -63,10 +60,12 @@ class Run:
                 f"{recipe.accumulate} part(s) each; give --set batch={math.ceil(recipe.batch / parts) * parts}"
             )
         self.recipe, self.splits, self.directory, self.fabric = recipe, splits, directory, fabric
-        self.batches = Batches(splits.training, recipe, fabric.global_rank, fabric.world_size)
+        self.task = tasks.get(recipe.task)
+        pinned = fabric.device.type == "cuda"
+        self.batches = self.task.batches(splits.training, recipe, fabric.global_rank, fabric.world_size, pinned)
         self.steps = max(1, round(recipe.epochs * self.batches.per_epoch))
-        network = build_network(recipe)
-        self.size = measure(network, (1, 3, recipe.image_size, recipe.image_size))
+        network = self.task.build(recipe)
+        self.size = self.task.size(network, recipe)
         if recipe.synchronise_norms and fabric.world_size > 1:
             network = synchronise_batch_norms(network, fabric.device)
         self.network = network.to(memory_format=_order(recipe)).to(fabric.device)
@@ -141,20 +140,16 @@ class Run:
         """Does one step; its loss is looked at later."""
         recipe, step = self.recipe, self.progress.step
         start = time.perf_counter()
-        images, labels = self.batches.at(step)
+        batch = self.batches.at(step)
         self.progress.loader_seconds += time.perf_counter() - start
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(recipe, step, self.steps)
         self._seed(step)
         total = torch.zeros((), device=self.fabric.device)
-        parts = zip(images.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True)
-        for index, (part, truth) in enumerate(parts):
+        for index, part in enumerate(self.task.parts(batch, recipe.accumulate)):
             last = index + 1 == recipe.accumulate
             with nullcontext() if last else self.fabric.no_backward_sync(self.model):
-                logits = self.model(part.to(self.fabric.device))
-                loss = functional.cross_entropy(
-                    logits, truth.to(self.fabric.device), label_smoothing=recipe.label_smoothing
-                )
+                loss = self.task.loss(self.model, part, recipe, self.fabric.device)
                 self.fabric.backward(loss / recipe.accumulate)
             total += loss.detach() / recipe.accumulate
         self.optimiser.step()
@@ -205,6 +200,7 @@ class Run:
             processes=self.fabric.world_size,
             device=self.fabric.device.type,
             resumed=progress.resumed,
+            metrics=progress.metrics,
             history=history,
             budget=None if budget is None else dict(budget),
             environment=dict(environment),
@@ -279,6 +275,7 @@ class Run:
             held_out.loss if held_out else None,
         )
         progress.history.append(dataclasses.asdict(line))
+        progress.metrics = dict(test.metrics) if test else progress.metrics
         progress.losses.clear()
         chosen_by = test if splits.validation is None else held_out
         better = chosen_by is not None and chosen_by.accuracy > progress.best
@@ -309,7 +306,7 @@ class Run:
 
     def _score(self, images: Any) -> Score:
         start = time.perf_counter()
-        score = evaluate(self.network, images, self.recipe, self.fabric.device, self.fabric)
+        score = self.task.evaluate(self.network, images, self.recipe, self.fabric.device, self.fabric)
         self.progress.evaluation_seconds += time.perf_counter() - start
         return score
 

@@ -32,6 +32,7 @@ def train(
     *,
     resume: bool = False,
     cache: Path | None = None,
+    download: bool = False,
     accelerator: str = "auto",
     devices: int | str = 1,
     nodes: int = 1,
@@ -50,11 +51,12 @@ def train(
 
     Args:
         recipe: what to do.
-        data: folder with train/CLASS/* and test/CLASS/*.
+        data: folder of the recipe's data set: for most, train/CLASS/* and test/CLASS/*.
         directory: of the run's files; made when missing.
         resume: goes on from where a run of the same recipe in that directory was stopped, and gives the same weights
             as if it had not been; starts one where there is none; returns the report of a finished one.
         cache: folder for decoded images; by default in the data's folder.
+        download: whether what is missing in the data's folder may be fetched, where the data set can be.
         accelerator: "auto", "cpu" or "cuda", as Lightning Fabric takes it.
         devices: how many of them, "auto" for all, or "2," for the third alone. With several, and outside torchrun, the
             script that calls this is started once more for each further one.
@@ -83,7 +85,7 @@ def train(
         finished = on_first(fabric, lambda: _prepared(directory, resume))
         if finished is not None:
             return _of_recipe(finished, recipe, directory)
-        splits = load_splits(recipe, data, fabric, cache, on_read)
+        splits = load_splits(recipe, data, fabric, cache, on_read, download)
         on_first(fabric, lambda: _made(directory))
         if not isinstance(budget, Budget):
             budget = settled_budget({recipe.name: recipe}, budget, splits, fabric, directory)

@@ -10,8 +10,8 @@ from torch import nn
 
 from saccade.errors import RecipeError, WeightsError
 from saccade.models.weights import load_weights
-from saccade.training.networks import build_network
 from saccade.training.recipe import Recipe
+from saccade.training.tasks import tasks
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def load_trained(path: Path) -> Trained:
             f"{str(path)!r} does not say what network its weights are of ({type(error).__name__}: {error}); give a "
             "file that 'saccade train' left, or name the network and give this one as --weights"
         ) from error
-    network = build_network(recipe)
+    network = tasks.get(recipe.task).build(recipe.replace(pretrained=""))  # the file has all of its weights
     load_weights(network, path)
     return Trained(network.eval(), recipe, classes, step)
 

@@ -13,7 +13,7 @@ import torch
 from saccade.errors import CheckpointError, RecipeError
 from saccade.experiments.gate_comparison.job import RUNS, Finished, Job, Settings, carry_out
 from saccade.experiments.gate_comparison.workers import carry_out_in_workers
-from saccade.training import Recipe, RunReport, StepProgress, build_network
+from saccade.training import Recipe, RunReport, StepProgress, tasks
 from saccade.training.budget import Budget, saved_budget, settled_budget
 from saccade.training.inputs import load_splits
 from saccade.training.processes import launch
@@ -64,7 +64,7 @@ def compare(
         SaccadeError: as ``saccade.training.train``; or ``directory`` holds a run of another recipe.
     """
     for recipe in contenders.values():
-        build_network(recipe)  # a gate that does not fit is told before hours of training, not after
+        tasks.get(recipe.task).build(recipe)  # a gate that does not fit is told before hours of training, not after
     accelerator = _resolved(accelerator, devices)
     threads = max(1, torch.get_num_threads() // devices)
     made = _prepared(contenders, data, directory, budget, accelerator, threads, cache, on_read)
