@@ -24,42 +24,32 @@ using Bytes = nb::ndarray<const uint8_t, nb::c_contig, nb::device::cpu>;
 
 const float *pointer(const std::optional<Floats> &array) { return array ? array->data() : nullptr; }
 
+// The position of a name in a list, which is that of the enumeration that it belongs to.
+template <typename Enumeration, size_t count>
+Enumeration named(const char *const (&names)[count], const std::string &name, const char *what) {
+    for (size_t index = 0; index < count; ++index) {
+        if (name == names[index]) {
+            return static_cast<Enumeration>(index);
+        }
+    }
+    throw std::invalid_argument(std::string("unknown ") + what + " '" + name + "'");
+}
+
 saccade::Activation activation(const std::string &name, float a, float b) {
     static const char *const names[] = {"identity", "relu",     "clamp",     "leaky_relu", "hardswish", "hardsigmoid",
                                         "silu",     "gelu",     "gelu_tanh", "sigmoid",    "tanh",      "elu",
                                         "mish",     "softplus", "exp",       "sqrt",       "abs"};
-    int32_t index = 0;
-    for (const char *known : names) {
-        if (name == known) {
-            return {static_cast<saccade::Function>(index), a, b};
-        }
-        ++index;
-    }
-    throw std::invalid_argument("unknown activation '" + name + "'");
+    return {named<saccade::Function>(names, name, "activation"), a, b};
 }
 
 saccade::BinaryFunction binary(const std::string &name) {
     static const char *const names[] = {"add", "subtract", "multiply", "divide", "maximum", "minimum"};
-    int32_t index = 0;
-    for (const char *known : names) {
-        if (name == known) {
-            return static_cast<saccade::BinaryFunction>(index);
-        }
-        ++index;
-    }
-    throw std::invalid_argument("unknown binary function '" + name + "'");
+    return named<saccade::BinaryFunction>(names, name, "binary function");
 }
 
 saccade::Sending sending(const std::string &name) {
     static const char *const names[] = {"elements", "places_by_largest", "places_by_mean_square"};
-    int32_t index = 0;
-    for (const char *known : names) {
-        if (name == known) {
-            return static_cast<saccade::Sending>(index);
-        }
-        ++index;
-    }
-    throw std::invalid_argument("unknown way of sending '" + name + "'");
+    return named<saccade::Sending>(names, name, "way of sending");
 }
 
 saccade::ConvolutionShape convolution_shape(const Floats &weight, const std::vector<int> &stride,
@@ -249,6 +239,34 @@ NB_MODULE(native, module) {
                                                                   pointer(bias), epsilon));
             },
             "name"_a, "input"_a, "output"_a, "weight"_a.none(), "bias"_a.none(), "epsilon"_a)
+        .def("add_group_moments",
+             [](ProgramHandle &self, const std::string &name, int input, int output, int groups, float epsilon) {
+                 return self.add(saccade::make_group_moments(*self.program, name, input, output, groups, epsilon));
+             })
+        .def(
+            "add_standardization",
+            [](ProgramHandle &self, const std::string &name, int input, int moments, int output,
+               const std::optional<Floats> &weight, const std::optional<Floats> &bias, const std::string &function,
+               float a, float b) {
+                return self.add(saccade::make_standardization(*self.program, name, input, moments, output,
+                                                              pointer(weight), pointer(bias),
+                                                              activation(function, a, b)));
+            },
+            "name"_a, "input"_a, "moments"_a, "output"_a, "weight"_a.none(), "bias"_a.none(), "function"_a, "a"_a,
+            "b"_a)
+        .def(
+            "add_deformable_convolution",
+            [](ProgramHandle &self, const std::string &name, int input, int offset, int mask, int output,
+               const Floats &weight, const std::optional<Floats> &bias, std::vector<int> stride,
+               std::vector<int> padding, std::vector<int> dilation, int groups, int offset_groups,
+               const std::string &function, float a, float b) {
+                return self.add(saccade::make_deformable_convolution(
+                    *self.program, name, input, offset, mask, output, weight.data(), pointer(bias),
+                    convolution_shape(weight, stride, padding, dilation, groups), offset_groups,
+                    activation(function, a, b)));
+            },
+            "name"_a, "input"_a, "offset"_a, "mask"_a, "output"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a,
+            "dilation"_a, "groups"_a, "offset_groups"_a, "function"_a, "a"_a, "b"_a)
         .def(
             "session",
             [](const ProgramHandle &self, int threads, bool poison) {

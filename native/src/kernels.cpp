@@ -6,8 +6,10 @@
 #include "deltas.h"
 #include "depthwise.h"
 #include "elementwise.h"
+#include "moments.h"
 #include "normalization.h"
 #include "pooling.h"
+#include "sampling.h"
 #include "winograd.h"
 
 #define SACCADE_TEXT(name) #name
@@ -37,6 +39,10 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::bilinear,
         SACCADE_ISA::softmax,
         SACCADE_ISA::layer_normalization,
+        SACCADE_ISA::row_moments,
+        SACCADE_ISA::join_moments,
+        SACCADE_ISA::standardize,
+        SACCADE_ISA::sample,
         SACCADE_ISA::compare,
         SACCADE_ISA::multiply_adds,
         SACCADE_ISA::cell_sums_of_floats,

@@ -15,6 +15,7 @@ import torch.utils._pytree as pytree
 from captured import assert_same, captured, fallback_targets
 from torch import nn
 from torch.export import register_dataclass
+from torchvision.ops import DeformConv2d
 
 from saccade.capture import capture_module
 from saccade.errors import CaptureError, TrainingModeError
@@ -190,6 +191,12 @@ def test_choice_of_places_becomes_pads_and_subsampling(function: Callable[..., A
         lambda x: torch.stack([x, x * 2], 2).flatten(1, 2),
         lambda x: x * x.mean((2, 3))[:, :, None, None].expand_as(x),
         lambda x: F.layer_norm(x.permute(0, 2, 3, 1), (8,), torch.arange(8.0), torch.ones(8)).permute(0, 3, 1, 2),
+        lambda x: F.layer_norm(x, (8, 12, 10), torch.arange(960.0).view(8, 12, 10), torch.ones(8, 12, 10)),
+        lambda x: F.layer_norm(x, (8, 12, 10)),
+        lambda x: F.group_norm(x, 2, torch.arange(8.0), torch.ones(8)),
+        lambda x: F.instance_norm(x),
+        lambda x: F.instance_norm(x, torch.arange(8.0), torch.arange(8.0) + 1, use_input_stats=False),
+        lambda x: F.instance_norm(x, weight=torch.arange(8.0), bias=torch.ones(8)) * torch.arange(8.0).view(8, 1, 1),
         lambda x: x.flatten(2).transpose(1, 2) @ torch.ones(8, 3),
         lambda x: x.permute(0, 2, 3, 1).flatten(1) @ torch.ones(960, 2),
         lambda x: 2 / (x + 1) + x * torch.arange(10.0) - torch.arange(12.0).view(12, 1),
@@ -235,10 +242,26 @@ def test_convolution_is_native(layer: nn.Module) -> None:
 
 
 @pytest.mark.parametrize(
+    ("layer", "taps", "masked"),
+    [
+        (DeformConv2d(8, 6, 3, padding=1), 9, True),
+        (DeformConv2d(8, 8, (1, 3), padding=(0, 2), dilation=2, groups=8, bias=False), 3, False),
+        (DeformConv2d(8, 4, 3, padding=1, groups=2), 18, True),
+    ],
+)
+def test_deformable_convolution_is_native(layer: DeformConv2d, taps: int, masked: bool) -> None:
+    def function(layers: nn.ModuleList, x: torch.Tensor) -> torch.Tensor:
+        return layers[0](x, layers[1](x), layers[2](x) if masked else None)
+
+    model = Network(function, layer, nn.Conv2d(8, 2 * taps, 3, padding=1), nn.Conv2d(8, taps, 3, padding=1))
+    assert fallback_targets(captured(model, image())) == set()
+
+
+@pytest.mark.parametrize(
     ("function", "targets"),
     [
         (lambda layers, x: layers[0](torch.roll(x, 1, 2)), {"aten.roll.default"}),
-        (lambda layers, x: F.group_norm(layers[0](x), 2), {"aten.group_norm.default"}),
+        (lambda layers, x: F.layer_norm(layers[0](x), (10, 8)), {"aten.layer_norm.default"}),
         (
             lambda layers, x: F.max_pool2d(layers[0](x), 2, return_indices=True),
             {"aten.max_pool2d_with_indices.default"},

@@ -19,11 +19,15 @@ from saccade.graph import (
     Concatenate,
     Constant,
     Convolution,
+    DeformableConvolution,
+    Graph,
+    GroupMoments,
     LayerNormalization,
     Linear,
     MaxPool,
     Pad,
     Softmax,
+    Standardization,
     TransposedConvolution,
     Upsample,
 )
@@ -380,6 +384,71 @@ def test_layer_normalization_agrees_with_torch_for_any_map(
         epsilon=1e-3,
     )
     check(graph, threads, seed)
+
+
+@few
+@given(batches, st.integers(1, 5), st.integers(1, 15), sides, st.integers(1, 40), threads, seeds)
+def test_group_moments_agree_with_torch_for_any_groups(batch, groups, each, height, width, threads, seed) -> None:
+    shape = (batch, groups * each, height, width)
+    graph = single(GroupMoments, [shape], (batch, 2 * shape[1], 1, 1), groups=groups, epsilon=1e-2)
+    check(graph, threads, seed)
+
+
+@few
+@given(batches, channel_counts, sides, sides, threads, seeds)
+def test_standardization_agrees_with_torch_for_any_shape(batch, channels, height, width, threads, seed) -> None:
+    shape = (batch, channels, height, width)
+    graph = single(
+        Standardization,
+        [shape, (batch, 2 * channels, 1, 1)],
+        shape,
+        weight=weights(seed, channels, 1).flatten() if seed % 2 else None,
+        bias=weights(seed + 1, channels, 1).flatten() if seed % 3 else None,
+    )
+    check(graph, threads, seed)
+
+
+@st.composite
+def deformations(draw: st.DrawFn) -> dict:
+    """Draws a deformable convolution's groups, window and shapes."""
+    window = draw(windows())
+    padding = window["padding"][:2]
+    output = tuple(
+        outputs_of(window["size"][axis], padding[axis], padding[axis], window["kernel"][axis], *steps)
+        for axis, steps in enumerate(zip(window["stride"], window["dilation"], strict=True))
+    )
+    groups, offset_groups, each = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 6))
+    depthwise = draw(st.booleans())
+    inputs = groups * offset_groups * each
+    return {
+        **window,
+        "padding": padding,
+        "output": tuple(max(1, side) for side in output),
+        "groups": inputs if depthwise else groups,
+        "offset_groups": offset_groups,
+        "inputs": inputs,
+        "outputs": inputs if depthwise else groups * draw(st.integers(1, 9)),
+    }
+
+
+def deformable(found: dict, batch: int, masked: bool, seed: int) -> Graph:
+    taps = found["kernel"][0] * found["kernel"][1] * found["offset_groups"]
+    shapes = [(batch, found["inputs"], *found["size"]), (batch, 2 * taps, *found["output"])]
+    return single(
+        DeformableConvolution,
+        [*shapes, (batch, taps, *found["output"])] if masked else shapes,
+        (batch, found["outputs"], *found["output"]),
+        weight=weights(seed, found["outputs"], found["inputs"] // found["groups"], *found["kernel"]),
+        bias=weights(seed + 1, found["outputs"], 1).flatten() if seed % 2 else None,
+        **{name: found[name] for name in ("stride", "padding", "dilation", "groups", "offset_groups")},
+    )
+
+
+@few
+@given(deformations(), batches, st.booleans(), st.sampled_from([0.3, 1.5, 6.0]), threads, seeds)
+def test_deformable_convolution_agrees_with_its_definition(found, batch, masked, scale, threads, seed) -> None:
+    graph = deformable(found, batch, masked, seed)
+    check(graph, threads, seed, scale, contained=found["groups"] in (1, found["inputs"]))
 
 
 @few

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 import torch.utils._pytree as pytree
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from torchvision.ops import deform_conv2d
 
 from saccade.errors import FrameError
 from saccade.graph import (
@@ -18,6 +19,7 @@ from saccade.graph import (
     AveragePool,
     Binary,
     Convolution,
+    DeformableConvolution,
     Fallback,
     Graph,
     Layout,
@@ -124,3 +126,19 @@ def test_inputs_that_do_not_fit_are_refused(inputs: list[torch.Tensor]) -> None:
 def test_clamp_may_be_open_on_one_side() -> None:
     x = torch.tensor([-3.0, 3.0])
     assert torch.equal(ACTIVATION_FUNCTIONS["clamp"](x, -math.inf, 1.0), torch.tensor([-3.0, 1.0]))
+
+
+@pytest.mark.parametrize(("groups", "offset_groups", "masked"), [(1, 1, True), (2, 3, False), (6, 2, True)])
+def test_deformable_convolution_agrees_with_torchvision(groups: int, offset_groups: int, masked: bool) -> None:
+    torch.manual_seed(groups)
+    x, weight, bias = torch.randn(2, 6, 9, 11), torch.randn(6, 6 // groups, 3, 2), torch.randn(6)
+    window = {"stride": (2, 1), "padding": (2, 1), "dilation": (1, 2)}
+    offset = torch.randn(2, 12 * offset_groups, 6, 11) * 3
+    mask = torch.rand(2, 6 * offset_groups, 6, 11) if masked else None
+    expected = deform_conv2d(x, offset, weight, bias, mask=mask, **window)
+    names = ("x", "offset", "mask") if masked else ("x", "offset")
+    operator = DeformableConvolution(
+        "d", names, ("y",), weight, bias, groups=groups, offset_groups=offset_groups, **window
+    )
+    values = [x, offset, mask] if masked else [x, offset]
+    torch.testing.assert_close(run_native(operator, values, tuple(expected.shape)), expected, atol=1e-4, rtol=1e-4)

@@ -20,8 +20,10 @@ from saccade.graph import (
     Concatenate,
     Constant,
     Convolution,
+    DeformableConvolution,
     Fallback,
     Graph,
+    GroupMoments,
     LayerNormalization,
     Linear,
     MaxPool,
@@ -29,6 +31,7 @@ from saccade.graph import (
     Pad,
     Reference,
     Softmax,
+    Standardization,
     Tensor,
     TransposedConvolution,
     Upsample,
@@ -337,6 +340,58 @@ def grow_layer_normalization(growth: Growth, name: str) -> str:
     return growth.add(LayerNormalization, (name,), shape, weight=weight, bias=None, epsilon=0.1)
 
 
+def grow_group_normalization(growth: Growth, name: str) -> str:
+    n, c, h, w = growth.shape(name)
+    divisors = [count for count in range(1, c + 1) if c % count == 0]
+    groups = divisors[growth.integer(0, len(divisors) - 1)]
+    moments = growth.add(GroupMoments, (name,), (n, 2 * c, 1, 1), groups=groups, epsilon=0.1)
+    bias = growth.numbers(c, 1).flatten()
+    return growth.add(Standardization, (name, moments), (n, c, h, w), weight=None, bias=bias)
+
+
+def grow_deformable_convolution(growth: Growth, name: str) -> str | None:
+    """A deformable convolution with offsets, and perhaps a mask, from its input."""
+    n, c, h, w = growth.shape(name)
+    kernel = growth.random.choice([(1, 1), (3, 3), (2, 3)])
+    padding, stride = (kernel[0] // 2, kernel[1] // 2), growth.integer(1, 2)
+    height, width = (
+        (size + 2 * border - taps) // stride + 1 for size, border, taps in zip((h, w), padding, kernel, strict=True)
+    )
+    offset_groups = growth.random.choice([count for count in (1, 2, 3) if c % count == 0])
+    taps = kernel[0] * kernel[1] * offset_groups
+    c_out = growth.integer(1, 20)
+    if min(height, width) < 1 or not growth.fits((n, max(c_out, 2 * taps), height, width)):
+        return None
+    steering = tuple(
+        growth.add(
+            Convolution,
+            (name,),
+            (n, channels, height, width),
+            weight=growth.numbers(channels, c, 1, 1) * scale,
+            bias=growth.numbers(channels, 1).flatten(),
+            stride=(stride, stride),
+            padding=_border_after((h, w), (height, width), stride),
+        )
+        for channels, scale in ((2 * taps, 2.0), (taps, 1.0))[: growth.integer(1, 2)]
+    )
+    return growth.add(
+        DeformableConvolution,
+        (name, *steering),
+        (n, c_out, height, width),
+        weight=growth.numbers(c_out, c, *kernel),
+        bias=None,
+        stride=(stride, stride),
+        padding=padding,
+        offset_groups=offset_groups,
+    )
+
+
+def _border_after(size: Shape, output: Shape, stride: int) -> Shape:
+    """Returns the padding with which a 1 x 1 convolution has as many places as a wider one."""
+    after = [max(0, (output[axis] - 1) * stride + 1 - size[axis]) for axis in (0, 1)]
+    return (0, 0, *after)
+
+
 def grow_fallback(growth: Growth, name: str) -> str:
     shape = growth.shape(name)
     target, arguments = growth.random.choice(
@@ -391,6 +446,8 @@ GROWTHS = (
     grow_linear,
     grow_softmax,
     grow_layer_normalization,
+    grow_group_normalization,
+    grow_deformable_convolution,
     grow_fallback,
     grow_fallback_with_two_outputs,
 )

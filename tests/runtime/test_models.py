@@ -11,6 +11,8 @@ import torchvision
 from torch import nn
 
 import saccade
+import saccade.models
+from saccade.gates.deformable_kernel import DeformableKernel
 
 CLASSIFIERS = {
     "convnext_tiny": 64,
@@ -91,3 +93,19 @@ def test_a_timm_network_agrees_with_torch_and_its_own_dense_pass(name) -> None:
         pytest.skip(f"this release of timm has no {name}")
     torch.manual_seed(0)
     check(timm.create_model(name, pretrained=False), TIMM[name])
+
+
+@pytest.mark.parametrize("start", ["paper", "identity"])
+@pytest.mark.parametrize("kernel", ["dense", "separable"])
+def test_a_network_with_das_gates_runs_natively_and_agrees_with_its_own_dense_pass(kernel, start) -> None:
+    torch.manual_seed(0)
+    model = saccade.models.create("resnet18", gate="das", kernel=kernel, start=start)
+    for module in model.modules():
+        if isinstance(module, DeformableKernel):  # offsets and masks start at zero: let them look somewhere
+            for predictor in (module.offset, module.mask):
+                nn.init.normal_(predictor.weight, std=0.05)
+                nn.init.normal_(predictor.bias)
+    check(model, 64)
+    stream = saccade.incremental(model, threads=1)
+    stream(torch.rand(1, 3, 64, 64))
+    assert "fallback" not in {operator.kind for operator in stream.report().operators}

@@ -94,5 +94,18 @@ std::unique_ptr<Operator> make_upsample(const Program &program, std::string name
 std::unique_ptr<Operator> make_softmax(const Program &program, std::string name, int input, int output, bool logarithm);
 std::unique_ptr<Operator> make_layer_normalization(const Program &program, std::string name, int input, int output,
                                                    const float *weight, const float *bias, float epsilon);
+// The means of each group of channels over an image's places, and behind them the reciprocal standard deviations: twice
+// as many channels, each group's numbers repeated for all of its channels.
+std::unique_ptr<Operator> make_group_moments(const Program &program, std::string name, int input, int output,
+                                             int groups, float epsilon);
+// The input by such moments, times weight, plus bias; both may be null.
+std::unique_ptr<Operator> make_standardization(const Program &program, std::string name, int input, int moments,
+                                               int output, const float *weight, const float *bias,
+                                               Activation activation);
+// `offset` holds a row and a column a tap and offset group, `mask` (or -1) a factor; `weight` as a convolution's.
+std::unique_ptr<Operator> make_deformable_convolution(const Program &program, std::string name, int input, int offset,
+                                                      int mask, int output, const float *weight, const float *bias,
+                                                      const ConvolutionShape &shape, int offset_groups,
+                                                      Activation activation);
 
 } // namespace saccade

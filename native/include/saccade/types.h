@@ -133,6 +133,12 @@ struct LayerNormalizationArguments {
     float epsilon;
 };
 
+struct StandardizationArguments {
+    const float *weight; // or null
+    const float *bias;   // or null
+    Activation activation;
+};
+
 // Side in places of the cells in which frames are compared: a block of a codec.
 constexpr int kCellSide = 8;
 
@@ -177,6 +183,20 @@ struct KernelTable {
     void (*softmax)(const float *input, float *output, int32_t channels, bool logarithm);
     void (*layer_normalization)(const LayerNormalizationArguments &, const float *input, float *output,
                                 int32_t channels);
+    // One row's means and sums of squared deviations from them, by channel; whole vectors are written.
+    void (*row_moments)(const float *row, int64_t pixel_stride, int32_t count, int32_t channels, float *means,
+                        float *squares);
+    // The same of `count` rows of `places` places together: `rows` holds each row's means and squares, `stride` floats
+    // each.
+    void (*join_moments)(const float *rows, int64_t stride, int32_t count, int32_t places, int32_t channels,
+                         float *means, float *squares);
+    // output = (input - mean) * reciprocal deviation * weight + bias for `count` places of one row; `moments` holds the
+    // channels' means and then their reciprocal deviations.
+    void (*standardize)(const StandardizationArguments &, const float *moments, const float *input,
+                        int64_t input_stride, float *output, int64_t output_stride, int32_t channels, int32_t count);
+    // A weighted sum of four places, times a factor.
+    void (*sample)(const float *const corners[4], const float weights[4], float factor, int32_t channels,
+                   float *output);
     // Marks in `changed` (one byte a place, others kept) where a bit of `frame` and `reference` differs; returns
     // whether any does, and at once where `changed` is null.
     bool (*compare)(const float *frame, const float *reference, int64_t count, uint8_t *changed);

@@ -3,6 +3,7 @@
 from saccade.capture import (
     aten_channels,
     aten_convolution,
+    aten_deformable,
     aten_elementwise,
     aten_normalization,
     aten_pooling,
@@ -12,6 +13,7 @@ from saccade.capture import (
 __all__ = [
     "aten_channels",
     "aten_convolution",
+    "aten_deformable",
     "aten_elementwise",
     "aten_normalization",
     "aten_pooling",

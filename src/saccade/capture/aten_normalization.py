@@ -9,8 +9,8 @@ import torch
 
 from saccade.capture.builder import GraphBuilder, NotNative, float_weight
 from saccade.capture.layout import CHANNEL, Value, stored_order
-from saccade.capture.lowering import lowers
-from saccade.graph import LayerNormalization, Softmax
+from saccade.capture.lowering import lower, lowers
+from saccade.graph import GroupMoments, LayerNormalization, Softmax, Standardization
 
 
 def normalize_channels(
@@ -78,6 +78,85 @@ def batch_norm(
     return normalize_channels(builder, input, weight, bias, running_mean, running_var, eps)
 
 
+def normalize_groups(builder: GraphBuilder, input: Value, groups: int, weight: Any, bias: Any, epsilon: float) -> Value:
+    """Adds a norm over the channels of each group and all places, by statistics of the input.
+
+    Raises:
+        NotNative: when the value is not (N, C, H, W), or a weight depends on the input.
+    """
+    value = builder.native(input)
+    if isinstance(weight, Value) or isinstance(bias, Value):
+        raise NotNative("its weights depend on the input")
+    batch, channels = value.shape[:2]
+    shape = (batch, 2 * channels, 1, 1)
+    moments = builder.emit(GroupMoments, [value.tensor], shape, groups=groups, epsilon=float(epsilon))
+    tensor = builder.emit(
+        Standardization,
+        [value.tensor, moments],
+        value.shape,
+        weight=None if weight is None else float_weight(weight),
+        bias=None if bias is None else float_weight(bias),
+    )
+    return Value.of(tensor, value.shape)
+
+
+@lowers("aten.group_norm.default")
+def group_norm(
+    builder: GraphBuilder,
+    input: Value,
+    num_groups: int,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Value:
+    """Group norm."""
+    return normalize_groups(builder, input, num_groups, weight, bias, eps)
+
+
+@lowers("aten.native_group_norm.default")
+def native_group_norm(
+    builder: GraphBuilder,
+    input: Value,
+    weight: Any,
+    bias: Any,
+    batch: int,
+    channels: int,
+    places: int,
+    groups: int,
+    epsilon: float,
+) -> tuple[Value, None, None]:
+    """Group norm, for a caller that does not read the statistics."""
+    return normalize_groups(builder, input, groups, weight, bias, epsilon), None, None
+
+
+@lowers("aten.instance_norm.default")
+def instance_norm(
+    builder: GraphBuilder,
+    input: Value,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool = False,
+) -> Value:
+    """Instance norm by the statistics of its input, or by running ones."""
+    if not use_input_stats:
+        return normalize_channels(builder, input, weight, bias, running_mean, running_var, eps)
+    return normalize_groups(builder, input, input.shape[1], weight, bias, eps)
+
+
+def _over_images(builder: GraphBuilder, input: Value, weight: Any, bias: Any, epsilon: float) -> Value:
+    """Adds a layer norm over all of C, H, W, whose weight and bias have a number for each element."""
+    value = normalize_groups(builder, input, 1, None, None, epsilon)
+    if weight is not None:
+        value = lower(builder, "aten.mul.Tensor", [value, weight])
+    return value if bias is None else lower(builder, "aten.add.Tensor", [value, bias])
+
+
 @lowers("aten.layer_norm.default")
 def layer_norm(
     builder: GraphBuilder,
@@ -88,11 +167,13 @@ def layer_norm(
     eps: float = 1e-5,
     cudnn_enable: bool = False,
 ) -> Value:
-    """Layer norm over the channels of each place."""
+    """Layer norm over the channels of each place, or over whole images."""
+    if input.rank == 4 and len(normalized_shape) == 3:
+        return _over_images(builder, input, weight, bias, eps)
     value = builder.elementwise(input)
     last = value.rank - 1
     if len(normalized_shape) != 1 or not value.covers_axis(last, CHANNEL):
-        raise NotNative("it normalises over places as well as channels")
+        raise NotNative("it normalises over some of the axes of places")
     if isinstance(weight, Value) or isinstance(bias, Value):
         raise NotNative("its weights depend on the input")
     return builder.emit_like(

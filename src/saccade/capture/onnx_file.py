@@ -134,10 +134,16 @@ def _read_node(
         with torch.no_grad():
             results = IMPORTERS.get(proto.op_type)(node)
     except CaptureError as cause:
-        raise CaptureError(f"{os.fspath(path)!r}, {proto.op_type} {builder.scope!r}: {cause}") from cause
+        raise CaptureError(f"{os.fspath(path)!r}, {proto.op_type} {builder.scope!r}: {cause}{_hint(proto)}") from cause
     results = results if isinstance(results, list | tuple) else [results]
     for name, result in zip(proto.output, results, strict=False):
         values[name] = result
+
+
+def _hint(proto: onnx.NodeProto) -> str:
+    if proto.op_type != "Reshape":
+        return ""
+    return ". A file that holds sizes of its own fits frames of one size: give the size that it was exported for"
 
 
 def onnx_input_names(path: str | os.PathLike[str]) -> list[str]:

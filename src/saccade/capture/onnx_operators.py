@@ -9,6 +9,7 @@ import torch
 
 from saccade.capture import aten_pooling
 from saccade.capture.aten_convolution import convolution
+from saccade.capture.aten_deformable import deformable_convolution
 from saccade.capture.builder import NotNative
 from saccade.capture.layout import Value
 from saccade.capture.onnx_node import Importer, Node, imports
@@ -110,7 +111,7 @@ def batch_normalization(node: Node) -> Any:
 
 @imports("InstanceNormalization")
 def instance_normalization(node: Node) -> Any:
-    """Instance norm, in torch."""
+    """Instance norm."""
     value, weight, bias = node.inputs
     epsilon = node.attribute("epsilon", 1e-5)
     return node.call("instance_norm.default", value, weight, bias, None, None, True, 0.1, epsilon, False)
@@ -122,6 +123,36 @@ def layer_normalization(node: Node) -> Any:
     value, weight, bias = node.input(0), node.input(1), node.input(2)
     shape = list(value.shape[node.attribute("axis", -1) % len(value.shape) :])
     return node.call("layer_norm.default", value, shape, weight, bias, node.attribute("epsilon", 1e-5))
+
+
+@imports("GroupNormalization")
+def group_normalization(node: Node) -> Any:
+    """Group norm; before version 21 its weights have a number a group."""
+    value, weight, bias = node.inputs
+    groups, epsilon = node.attribute("num_groups"), node.attribute("epsilon", 1e-5)
+    if node.version < 21:
+        if not isinstance(weight, torch.Tensor) or not isinstance(bias, torch.Tensor):
+            raise CaptureError("its weights depend on the graph's inputs")
+        each = value.shape[1] // groups
+        weight, bias = weight.repeat_interleave(each), bias.repeat_interleave(each)
+    return node.call("group_norm.default", value, groups, weight, bias, epsilon)
+
+
+@imports("DeformConv")
+def deform_conv(node: Node) -> Any:
+    """A deformable convolution."""
+    value, weight, offset, bias, mask = (node.input(index) for index in range(5))
+    top, left, bottom, right = node.attribute("pads", [0, 0, 0, 0])
+    if (top, left) != (bottom, right):
+        raise CaptureError(
+            f"a DeformConv with pads {[top, left, bottom, right]}; only the same on opposite sides is read"
+        )
+    stride, dilation = node.attribute("strides", [1, 1]), node.attribute("dilations", [1, 1])
+    window = (*stride, top, left, *dilation, node.attribute("group", 1), node.attribute("offset_group", 1))
+    try:
+        return deformable_convolution(node.builder, value, weight, offset, mask, bias, window)
+    except NotNative as reason:
+        raise CaptureError(str(reason)) from reason
 
 
 @imports("Clip")

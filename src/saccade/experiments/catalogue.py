@@ -90,3 +90,12 @@ experiments.register("das-sizes")(
         needs="nothing",
     )
 )
+
+experiments.register("tolerant-training")(
+    Experiment(
+        paper="beyond both papers",
+        parts=(Part("beyond", "work of a tolerant stream at the same error, before and after a fine-tuning for it"),),
+        cost="30 min on one core with ResNet-20 and four short clips",
+        needs="a folder of pictures to train with (CIFAR-100's will do), a trained network, clips",
+    )
+)

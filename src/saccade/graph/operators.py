@@ -305,6 +305,66 @@ class LayerNormalization(Operator):
     epsilon: float
 
 
+@dataclass(frozen=True, eq=False)
+class GroupMoments(Operator):
+    """The mean and the reciprocal standard deviation of each group of channels over an image: (N, 2 * C, 1, 1).
+
+    Channel ``c`` of the output holds the mean of ``c``'s group, channel ``C + c`` holds 1 / sqrt(variance + epsilon).
+
+    Attributes:
+        groups: groups of neighbouring channels; C for an instance norm, 1 for a layer norm over C, H and W.
+        epsilon: added to the variance, which is that of the population (divided by the count).
+    """
+
+    kind: ClassVar[str] = "group_moments"
+
+    groups: int
+    epsilon: float
+
+
+@dataclass(frozen=True, eq=False)
+class Standardization(Operator):
+    """``(input - mean) * reciprocal deviation * weight + bias`` by the moments that GroupMoments writes.
+
+    Its inputs are what is standardised, (N, C, H, W), and the moments, (N, 2 * C, 1, 1).
+
+    Attributes:
+        weight: (C,) or None.
+        bias: (C,) or None.
+    """
+
+    kind: ClassVar[str] = "standardization"
+
+    weight: torch.Tensor | None
+    bias: torch.Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class DeformableConvolution(Operator):
+    """A convolution whose taps look where the offsets say, as torchvision.ops.deform_conv2d (DCNv2).
+
+    Its inputs are the features (N, C_in, H, W); the offsets (N, 2 * G * K, H_out, W_out) for G offset groups and K
+    taps, (dy, dx) in places for each; and perhaps a mask (N, G * K, H_out, W_out) of factors. Samples are bilinear.
+    Outside the image, and at an offset that is not a number, lie zeros.
+
+    Attributes:
+        weight: (C_out, C_in / groups, kernel height, kernel width).
+        bias: (C_out,) or None.
+        padding: zeros above and below, and at the left and right.
+        offset_groups: groups of channels with offsets and masks of their own.
+    """
+
+    kind: ClassVar[str] = "deformable_convolution"
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    offset_groups: int = 1
+
+
 @dataclass(frozen=True)
 class Layout:
     """How torch sees a value that the graph holds as (N, C, H, W) or in another shape.

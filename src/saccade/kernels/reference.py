@@ -19,11 +19,14 @@ from saccade.kernels.channel_gather.reference import reference as channel_gather
 from saccade.kernels.concatenate.reference import reference as concatenate
 from saccade.kernels.constant.reference import reference as constant
 from saccade.kernels.convolution.reference import reference as convolution
+from saccade.kernels.deformable_convolution.reference import reference as deformable_convolution
+from saccade.kernels.group_moments.reference import reference as group_moments
 from saccade.kernels.layer_normalization.reference import reference as layer_normalization
 from saccade.kernels.linear.reference import reference as linear
 from saccade.kernels.max_pool.reference import reference as max_pool
 from saccade.kernels.pad.reference import reference as pad
 from saccade.kernels.softmax.reference import reference as softmax
+from saccade.kernels.standardization.reference import reference as standardization
 from saccade.kernels.transmission.reference import reference as transmission
 from saccade.kernels.transposed_convolution.reference import reference as transposed_convolution
 from saccade.kernels.upsample.reference import reference as upsample
@@ -38,11 +41,14 @@ REFERENCES: dict[str, Callable[..., torch.Tensor]] = {
     "concatenate": concatenate,
     "constant": constant,
     "convolution": convolution,
+    "deformable_convolution": deformable_convolution,
+    "group_moments": group_moments,
     "layer_normalization": layer_normalization,
     "linear": linear,
     "max_pool": max_pool,
     "pad": pad,
     "softmax": softmax,
+    "standardization": standardization,
     "transmission": transmission,
     "transposed_convolution": transposed_convolution,
     "upsample": upsample,

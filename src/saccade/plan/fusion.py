@@ -10,15 +10,17 @@ from saccade.graph import (
     Binary,
     ChannelAffine,
     Convolution,
+    DeformableConvolution,
     Fallback,
     Graph,
     Linear,
     Operator,
+    Standardization,
     TransposedConvolution,
 )
 from saccade.plan.step import Step
 
-Weighted = (Convolution, TransposedConvolution, Linear)
+Weighted = (Convolution, DeformableConvolution, TransposedConvolution, Linear)
 
 
 def fuse(graph: Graph) -> list[Step | Fallback]:
@@ -83,7 +85,7 @@ class _Fusion:
 
     def _absorb_activation(self, operator: Activation) -> bool:
         step = self._open(operator.inputs[0])
-        if step is None or not isinstance(step.operator, (*Weighted, ChannelAffine, Binary)):
+        if step is None or not isinstance(step.operator, (*Weighted, ChannelAffine, Binary, Standardization)):
             return False
         return self._replace(
             step.output, replace(step, activation=operator, output=operator.output, fused=(*step.fused, operator.name))
@@ -121,11 +123,15 @@ def _fold(operator: Operator, affine: ChannelAffine) -> Operator | None:
             scale=(operator.scale.double() * scale).float(),
             shift=(operator.shift.double() * scale + shift).float(),
         )
+    if isinstance(operator, Standardization):
+        weight = scale if operator.weight is None else operator.weight.double() * scale
+        bias = shift if operator.bias is None else operator.bias.double() * scale + shift
+        return replace(operator, weight=weight.float(), bias=bias.float())
     if isinstance(operator, TransposedConvolution):
         each = operator.weight.shape[1]
         grouped = operator.weight.double().reshape(operator.groups, -1, *operator.weight.shape[1:])
         weight = (grouped * scale.reshape(operator.groups, 1, each, 1, 1)).flatten(0, 1)
-    elif isinstance(operator, Convolution):
+    elif isinstance(operator, Convolution | DeformableConvolution):
         weight = operator.weight.double() * scale[:, None, None, None]
     elif isinstance(operator, Linear):
         weight = operator.weight.double() * scale[:, None]

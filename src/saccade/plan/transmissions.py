@@ -7,11 +7,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
-from saccade.graph import Binary, Convolution, Graph, Linear, Operator, Tensor, Transmission, TransposedConvolution
+from saccade.graph import (
+    Binary,
+    Convolution,
+    DeformableConvolution,
+    Graph,
+    Linear,
+    Operator,
+    Standardization,
+    Tensor,
+    Transmission,
+    TransposedConvolution,
+)
 
 
 def insert_transmissions(graph: Graph, sending: str, least_cost: float = 0.0) -> Graph:
-    """Returns the graph with a Transmission before its convolutions, linear layers and broadcast operands.
+    """Returns the graph with a Transmission before its convolutions, linear layers, moments and broadcast operands.
 
     Args:
         graph: a captured network.
@@ -48,8 +59,10 @@ def element_costs(graph: Graph) -> dict[str, float]:
 
 def _told_inputs(operator: Operator, graph: Graph) -> Iterator[str]:
     """Yields the inputs that an operator may be told by a Transmission."""
-    if isinstance(operator, Convolution | TransposedConvolution | Linear):
+    if isinstance(operator, Convolution | DeformableConvolution | TransposedConvolution | Linear):
         yield operator.inputs[0]
+    elif isinstance(operator, Standardization):
+        yield operator.inputs[1]
     elif isinstance(operator, Binary):
         shapes = [graph.tensors[name].shape[2:] for name in operator.inputs]
         yield from (name for name, own in zip(operator.inputs, shapes, strict=True) if own == (1, 1) != max(shapes))
@@ -58,7 +71,7 @@ def _told_inputs(operator: Operator, graph: Graph) -> Iterator[str]:
 def _cost(operator: Operator, name: str, graph: Graph) -> float:
     elements = math.prod(graph.tensors[name].shape)
     outputs = math.prod(graph.tensors[operator.output].shape)
-    if isinstance(operator, Convolution):
+    if isinstance(operator, Convolution | DeformableConvolution):
         return outputs * math.prod(operator.weight.shape[1:]) / elements
     if isinstance(operator, TransposedConvolution):
         return float(math.prod(operator.weight.shape[1:]))

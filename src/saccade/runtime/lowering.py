@@ -20,12 +20,15 @@ from saccade.graph import (
     Concatenate,
     Constant,
     Convolution,
+    DeformableConvolution,
+    GroupMoments,
     LayerNormalization,
     Linear,
     MaxPool,
     Operator,
     Pad,
     Softmax,
+    Standardization,
     Transmission,
     TransposedConvolution,
     Upsample,
@@ -61,7 +64,7 @@ def _check_channels(program: Program, step: Step) -> None:
     """Raises where weights do not fit the input: the kernels would read past their end."""
     operator, shape = step.operator, program.graph.tensors[step.inputs[0]].shape if step.inputs else ()
     expected = None
-    if isinstance(operator, Convolution):
+    if isinstance(operator, Convolution | DeformableConvolution):
         expected = operator.weight.shape[1] * operator.groups
     elif isinstance(operator, TransposedConvolution):
         expected = operator.weight.shape[0]
@@ -318,6 +321,42 @@ def _layer_normalization(program: Program, step: Step, operator: LayerNormalizat
     )
 
 
+def _group_moments(program: Program, step: Step, operator: GroupMoments) -> None:
+    program.native.add_group_moments(
+        step.name, _number(program, step.inputs[0]), _number(program, step.output), operator.groups, operator.epsilon
+    )
+
+
+def _standardization(program: Program, step: Step, operator: Standardization) -> None:
+    program.native.add_standardization(
+        step.name,
+        *(_number(program, name) for name in step.inputs),
+        _number(program, step.output),
+        _array(operator.weight),
+        _array(operator.bias),
+        *_function(step.activation),
+    )
+
+
+def _deformable_convolution(program: Program, step: Step, operator: DeformableConvolution) -> None:
+    features, offset, *mask = (_number(program, name) for name in step.inputs)
+    program.native.add_deformable_convolution(
+        step.name,
+        features,
+        offset,
+        mask[0] if mask else -1,
+        _number(program, step.output),
+        _array(operator.weight),
+        _array(operator.bias),
+        list(operator.stride),
+        list(operator.padding),
+        list(operator.dilation),
+        operator.groups,
+        operator.offset_groups,
+        *_function(step.activation),
+    )
+
+
 _LOWERINGS: dict[type[Operator], Callable[[Any, Step, Any], None]] = {
     Activation: _activation,
     AdaptiveAveragePool: _adaptive_average_pool,
@@ -327,11 +366,14 @@ _LOWERINGS: dict[type[Operator], Callable[[Any, Step, Any], None]] = {
     ChannelGather: _channel_gather,
     Constant: _constant,
     Convolution: _convolution,
+    DeformableConvolution: _deformable_convolution,
+    GroupMoments: _group_moments,
     LayerNormalization: _layer_normalization,
     Linear: _linear,
     MaxPool: _max_pool,
     Pad: _pad,
     Softmax: _softmax,
+    Standardization: _standardization,
     Transmission: _transmission,
     TransposedConvolution: _transposed_convolution,
     Upsample: _upsample,

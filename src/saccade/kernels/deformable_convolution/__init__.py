@@ -1,0 +1,1 @@
+"""The deformable convolution operator: its definition in torch and its kernels."""

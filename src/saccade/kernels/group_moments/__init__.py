@@ -1,0 +1,1 @@
+"""The group moments operator: its definition in torch and its kernels."""

@@ -1,0 +1,1 @@
+"""The standardization operator: its definition in torch and its kernels."""
