@@ -120,8 +120,9 @@ def told_and_output(stream: saccade.Stream) -> tuple[float, torch.Tensor]:
 
 def test_thresholds_are_the_same_in_inference_mode() -> None:
     expected, output = told_and_output(stream_of(Frugal(levels=0.0)))
+    stream = stream_of(Frugal(levels=0.0))
     with torch.inference_mode():
-        done, given = told_and_output(stream_of(Frugal(levels=0.0)))
+        done, given = told_and_output(stream)
     assert done == expected
     assert torch.equal(output, given)
 
