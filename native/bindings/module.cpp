@@ -217,6 +217,10 @@ NB_MODULE(native, module) {
                  const auto make = largest ? saccade::make_max_pool : saccade::make_average_pool;
                  return self.add(make(*self.program, name, input, output, arguments));
              })
+        .def("add_channel_maximum",
+             [](ProgramHandle &self, const std::string &name, int input, int output) {
+                 return self.add(saccade::make_channel_maximum(name, input, output));
+             })
         .def("add_adaptive_average_pool",
              [](ProgramHandle &self, const std::string &name, int input, int output) {
                  return self.add(saccade::make_adaptive_average_pool(*self.program, name, input, output));

@@ -33,6 +33,7 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::elementwise,
         SACCADE_ISA::max_pool,
         SACCADE_ISA::average_pool,
+        SACCADE_ISA::channel_maximum,
         SACCADE_ISA::window_sum,
         SACCADE_ISA::vector_sum,
         SACCADE_ISA::partial_linear,

@@ -86,6 +86,24 @@ static void average_pool(const PoolArguments &arguments, const View &input, floa
     }
 }
 
+// The largest of a place's channels; NaN wins.
+static float channel_maximum(const float *input, int32_t channels) {
+    Maximum largest;
+    int channel = 0;
+    for (; channel + kLanes <= channels; channel += kLanes) {
+        largest.take(load(input + channel));
+    }
+    const Vector lanes = largest.value();
+    float result = -__builtin_inff();
+    for (int lane = 0; lane < kLanes; ++lane) {
+        result = lanes[lane] > result || lanes[lane] != lanes[lane] ? lanes[lane] : result;
+    }
+    for (; channel < channels; ++channel) {
+        result = input[channel] > result || input[channel] != input[channel] ? input[channel] : result;
+    }
+    return result;
+}
+
 static void window_sum(const View &input, int32_t image, int32_t y0, int32_t y1, int32_t x0, int32_t x1, float divisor,
                        float *output) {
     for (int channel = 0; channel < input.c; channel += kLanes) {

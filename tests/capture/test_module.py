@@ -178,6 +178,7 @@ def test_choice_of_places_becomes_pads_and_subsampling(function: Callable[..., A
         lambda x: F.adaptive_max_pool2d(x, 1),
         lambda x: F.adaptive_max_pool2d(x, (6, 5)),
         lambda x: x.amax((2, 3)),
+        lambda x: torch.cat((x.amax(1, keepdim=True), x.mean(1, keepdim=True)), 1),
         lambda x: x.sum((2, 3)),
         lambda x: x.mean(1, keepdim=True),
         lambda x: F.normalize(x, dim=1),

@@ -16,6 +16,7 @@ from saccade.graph import (
     Binary,
     ChannelAffine,
     ChannelGather,
+    ChannelMaximum,
     Concatenate,
     Constant,
     Convolution,
@@ -384,6 +385,13 @@ def test_layer_normalization_agrees_with_torch_for_any_map(
         epsilon=1e-3,
     )
     check(graph, threads, seed)
+
+
+@few
+@given(batches, channel_counts, sides, sides, threads, seeds)
+def test_channel_maximum_agrees_with_torch_for_any_shape(batch, channels, height, width, threads, seed) -> None:
+    shape = (batch, channels, height, width)
+    check(single(ChannelMaximum, [shape], (batch, 1, height, width)), threads, seed)
 
 
 @few

@@ -17,6 +17,7 @@ from saccade.graph import (
     Binary,
     ChannelAffine,
     ChannelGather,
+    ChannelMaximum,
     Concatenate,
     Constant,
     Convolution,
@@ -340,6 +341,11 @@ def grow_layer_normalization(growth: Growth, name: str) -> str:
     return growth.add(LayerNormalization, (name,), shape, weight=weight, bias=None, epsilon=0.1)
 
 
+def grow_channel_maximum(growth: Growth, name: str) -> str:
+    n, _, h, w = growth.shape(name)
+    return growth.add(ChannelMaximum, (name,), (n, 1, h, w))
+
+
 def grow_group_normalization(growth: Growth, name: str) -> str:
     n, c, h, w = growth.shape(name)
     divisors = [count for count in range(1, c + 1) if c % count == 0]
@@ -446,6 +452,7 @@ GROWTHS = (
     grow_linear,
     grow_softmax,
     grow_layer_normalization,
+    grow_channel_maximum,
     grow_group_normalization,
     grow_deformable_convolution,
     grow_fallback,

@@ -95,6 +95,16 @@ def test_a_timm_network_agrees_with_torch_and_its_own_dense_pass(name) -> None:
     check(timm.create_model(name, pretrained=False), TIMM[name])
 
 
+@pytest.mark.parametrize("gate", ["se", "eca", "cbam", "bam", "asr"])
+def test_a_gated_network_runs_natively_and_agrees_with_its_own_dense_pass(gate) -> None:
+    torch.manual_seed(0)
+    model = saccade.models.create("resnet18", gate=gate)
+    check(model, 64)
+    stream = saccade.incremental(model, threads=1)
+    stream(torch.rand(1, 3, 64, 64))
+    assert "fallback" not in {operator.kind for operator in stream.report().operators}
+
+
 @pytest.mark.parametrize("start", ["paper", "identity"])
 @pytest.mark.parametrize("kernel", ["dense", "separable"])
 def test_a_network_with_das_gates_runs_natively_and_agrees_with_its_own_dense_pass(kernel, start) -> None:

@@ -109,3 +109,35 @@ def test_a_first_frame_that_is_not_finite_makes_everything_told() -> None:
 def test_by_place_needs_thresholds_in_units_of_sensitivity() -> None:
     with pytest.raises(PolicyError, match="measured by deviation; expected measure='sensitivity'"):
         Tolerance("element", 1.0, "deviation", by_place=True)
+
+
+def told_and_output(stream: saccade.Stream) -> tuple[float, torch.Tensor]:
+    """Returns how much of a second picture the stream was told, and what it answered."""
+    stream(picture())
+    output = stream(picture(1))
+    return stream.report().macs_done, output
+
+
+def test_thresholds_are_the_same_in_inference_mode() -> None:
+    expected, output = told_and_output(stream_of(Frugal(levels=0.0)))
+    stream = stream_of(Frugal(levels=0.0))
+    with torch.inference_mode():
+        done, given = told_and_output(stream)
+    assert done == expected
+    assert torch.equal(output, given)
+
+
+def test_a_network_made_in_inference_mode_is_measured_too() -> None:
+    with torch.inference_mode():
+        done, _ = told_and_output(stream_of(Frugal(levels=0.0)))
+    assert done == told_and_output(stream_of(Frugal(levels=0.0)))[0]
+
+
+def test_a_network_without_gradients_is_refused() -> None:
+    class Classes(LooksLeft):
+        def forward(self, frame: torch.Tensor) -> torch.Tensor:
+            return super().forward(frame).argmax(1)
+
+    stream = saccade.incremental(Classes().eval(), policy=Frugal(), threads=1)
+    with pytest.raises(PolicyError, match="no output of this network has a gradient"):
+        stream(picture())

@@ -86,6 +86,7 @@ std::unique_ptr<Operator> make_pad(const Program &program, std::string name, int
                                    int channels_before, float value);
 std::unique_ptr<Operator> make_max_pool(const Program &program, std::string name, int input, int output,
                                         const PoolArguments &arguments);
+std::unique_ptr<Operator> make_channel_maximum(std::string name, int input, int output);
 std::unique_ptr<Operator> make_average_pool(const Program &program, std::string name, int input, int output,
                                             const PoolArguments &arguments);
 std::unique_ptr<Operator> make_adaptive_average_pool(const Program &program, std::string name, int input, int output);

@@ -169,6 +169,7 @@ struct KernelTable {
                         int64_t second_stride, float *output, int64_t output_stride, int32_t channels, int32_t count);
     void (*max_pool)(const PoolArguments &, const View &input, float *output, int32_t image, int32_t y, int32_t x);
     void (*average_pool)(const PoolArguments &, const View &input, float *output, int32_t image, int32_t y, int32_t x);
+    float (*channel_maximum)(const float *input, int32_t channels);
     // The mean (or with divisor 1 the sum) of a window of places [y0, y1) x [x0, x1), added row by row.
     void (*window_sum)(const View &input, int32_t image, int32_t y0, int32_t y1, int32_t x0, int32_t x1, float divisor,
                        float *output);

@@ -12,7 +12,7 @@ from saccade.capture.aten_elementwise import activate, binary, scale_and_shift
 from saccade.capture.builder import GraphBuilder, NotNative
 from saccade.capture.layout import CHANNEL, COLUMN, ROW, Value
 from saccade.capture.lowering import lowers
-from saccade.graph import AdaptiveAveragePool, AveragePool, Convolution, MaxPool, Padding, Upsample
+from saccade.graph import AdaptiveAveragePool, AveragePool, ChannelMaximum, Convolution, MaxPool, Padding, Upsample
 
 Sizes = int | Sequence[int]
 
@@ -219,10 +219,14 @@ def sum_(
 
 @lowers("aten.amax.default")
 def amax(builder: GraphBuilder, input: Value, dim: Sequence[int] = (), keepdim: bool = False) -> Value:
-    """The largest value over all places."""
+    """The largest value over all places or over all channels."""
     value = builder.elementwise(input)
+    if _reduces(value, list(dim), {CHANNEL}):
+        shape = (value.stored[0], 1, *value.stored[2:])
+        tensor = builder.emit(ChannelMaximum, [value.tensor], shape)
+        return _reduced(value, list(dim), keepdim, Value.of(tensor, shape))
     if not _reduces(value, list(dim), {ROW, COLUMN}):
-        raise NotNative("its maximum is not over all places")
+        raise NotNative("its maximum is over neither all places nor all channels")
     image = Value.of(value.tensor, value.stored)
     kernel = value.stored[2:]
     return _reduced(value, list(dim), keepdim, max_pool(builder, image, kernel, kernel, (0, 0, 0, 0), (1, 1), False))

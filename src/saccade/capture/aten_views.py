@@ -12,7 +12,6 @@ import torch
 from saccade.capture.builder import GraphBuilder, NotNative
 from saccade.capture.layout import BATCH, CHANNEL, Atom, Dimension, Value, merge_atoms, whole_axis
 from saccade.capture.lowering import lower, lowers
-from saccade.errors import CaptureError
 from saccade.graph import ChannelGather, Concatenate, Upsample
 
 
@@ -54,8 +53,6 @@ def reshape(builder: GraphBuilder, input: Value, size: Sequence[int]) -> Value:
     if -1 in sizes:
         known = math.prod(side for side in sizes if side != -1)
         sizes[sizes.index(-1)] = math.prod(input.shape) // max(known, 1)
-    if math.prod(sizes) != math.prod(input.shape):
-        raise CaptureError(f"a value of shape {input.shape} has no shape {list(size)}")
     seen = input.reshape(sizes)
     if seen is not None:
         return seen

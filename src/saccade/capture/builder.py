@@ -230,5 +230,8 @@ def is_value(leaf: Any) -> bool:
 
 
 def float_weight(tensor: torch.Tensor) -> torch.Tensor:
-    """Returns a weight as a contiguous float32 tensor on the CPU, free of autograd."""
-    return tensor.detach().to(device="cpu", dtype=torch.float32).contiguous()
+    """Returns a weight as a contiguous float32 tensor on the CPU, free of autograd but fit for it."""
+    with torch.inference_mode(mode=False), torch.no_grad():
+        if tensor.is_inference():
+            tensor = tensor.clone()
+        return tensor.detach().to(device="cpu", dtype=torch.float32).contiguous()

@@ -47,7 +47,15 @@ def capture_module(model: torch.nn.Module, arguments: tuple[Any, ...], keywords:
         CaptureError: when torch.export fails, or the graph cannot hold what the model does.
     """
     _check(model, arguments, keywords)
-    return graph_of(_export(model, arguments, keywords), arguments, keywords)
+    # Outside of inference mode, so that the graph's constants can be differentiated; a model made in it stays in it.
+    inside = any(tensor.is_inference() for tensor in (*model.parameters(), *model.buffers()))
+    with torch.inference_mode(mode=inside):
+        arguments, keywords = pytree.tree_map(_fresh, (arguments, keywords))
+        return graph_of(_export(model, arguments, keywords), arguments, keywords)
+
+
+def _fresh(leaf: Any) -> Any:
+    return leaf.clone() if isinstance(leaf, torch.Tensor) and leaf.is_inference() else leaf
 
 
 def check_module(model: torch.nn.Module) -> None:

@@ -20,6 +20,7 @@ from saccade.errors import CaptureError, ModelError
 from saccade.graph import Graph
 
 
+@torch.inference_mode(mode=False)
 def capture_onnx(path: str | os.PathLike[str], input_shapes: dict[str, tuple[int, ...]] | None = None) -> Graph:
     """Turns an ONNX file into a graph.
 
@@ -134,16 +135,10 @@ def _read_node(
         with torch.no_grad():
             results = IMPORTERS.get(proto.op_type)(node)
     except CaptureError as cause:
-        raise CaptureError(f"{os.fspath(path)!r}, {proto.op_type} {builder.scope!r}: {cause}{_hint(proto)}") from cause
+        raise CaptureError(f"{os.fspath(path)!r}, {proto.op_type} {builder.scope!r}: {cause}") from cause
     results = results if isinstance(results, list | tuple) else [results]
     for name, result in zip(proto.output, results, strict=False):
         values[name] = result
-
-
-def _hint(proto: onnx.NodeProto) -> str:
-    if proto.op_type != "Reshape":
-        return ""
-    return ". A file that holds sizes of its own fits frames of one size: give the size that it was exported for"
 
 
 def onnx_input_names(path: str | os.PathLike[str]) -> list[str]:

@@ -215,6 +215,13 @@ class MaxPool(Operator):
 
 
 @dataclass(frozen=True, eq=False)
+class ChannelMaximum(Operator):
+    """The largest channel of each place: (N, 1, H, W)."""
+
+    kind: ClassVar[str] = "channel_maximum"
+
+
+@dataclass(frozen=True, eq=False)
 class AveragePool(Operator):
     """The mean of each window.
 

@@ -16,6 +16,7 @@ from saccade.kernels.average_pool.reference import reference as average_pool
 from saccade.kernels.binary.reference import reference as binary
 from saccade.kernels.channel_affine.reference import reference as channel_affine
 from saccade.kernels.channel_gather.reference import reference as channel_gather
+from saccade.kernels.channel_maximum.reference import reference as channel_maximum
 from saccade.kernels.concatenate.reference import reference as concatenate
 from saccade.kernels.constant.reference import reference as constant
 from saccade.kernels.convolution.reference import reference as convolution
@@ -38,6 +39,7 @@ REFERENCES: dict[str, Callable[..., torch.Tensor]] = {
     "binary": binary,
     "channel_affine": channel_affine,
     "channel_gather": channel_gather,
+    "channel_maximum": channel_maximum,
     "concatenate": concatenate,
     "constant": constant,
     "convolution": convolution,

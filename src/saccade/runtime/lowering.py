@@ -17,6 +17,7 @@ from saccade.graph import (
     Binary,
     ChannelAffine,
     ChannelGather,
+    ChannelMaximum,
     Concatenate,
     Constant,
     Convolution,
@@ -246,6 +247,10 @@ def _channel_gather(program: Program, step: Step, operator: ChannelGather) -> No
     )
 
 
+def _channel_maximum(program: Program, step: Step, operator: ChannelMaximum) -> None:
+    program.native.add_channel_maximum(step.name, _number(program, step.inputs[0]), _number(program, step.output))
+
+
 def _pad(program: Program, step: Step, operator: Pad) -> None:
     program.native.add_pad(
         step.name,
@@ -364,6 +369,7 @@ _LOWERINGS: dict[type[Operator], Callable[[Any, Step, Any], None]] = {
     Binary: _binary,
     ChannelAffine: _affine,
     ChannelGather: _channel_gather,
+    ChannelMaximum: _channel_maximum,
     Constant: _constant,
     Convolution: _convolution,
     DeformableConvolution: _deformable_convolution,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from saccade.errors import PolicyError
 from saccade.graph import Fallback, Graph, Reference, Transmission
 from saccade.kernels.reference import REFERENCES, fetch, run_fallback
 
@@ -51,18 +52,24 @@ def sensitivities(
 
     Returns:
         By the transmissions' outputs' names.
+
+    Raises:
+        PolicyError: no output can be differentiated.
     """
     told = [operator.output for operator in graph.operators if isinstance(operator, Transmission)]
     generator = torch.Generator().manual_seed(seed)
-    with torch.enable_grad():
-        values = run_graph(graph, frames, set(told))
+    with torch.inference_mode(mode=False), torch.enable_grad():  # whatever mode the stream is called in
+        values = run_graph(graph, [frame.clone() for frame in frames], set(told))
         outputs = [fetch(leaf, values) for leaf in graph.outputs if isinstance(leaf, Reference)]
         outputs = [output / output.detach().norm().clamp(min=1e-12) for output in outputs if output.requires_grad]
         squares = {name: torch.zeros_like(values[name], requires_grad=False) for name in told}
         for projection in range(projections):
             total = sum((output * torch.randn(output.shape, generator=generator)).sum() for output in outputs)
             if not isinstance(total, torch.Tensor):
-                break
+                raise PolicyError(
+                    "no output of this network has a gradient, so nothing says how much its layers matter; give a "
+                    "policy that needs no sensitivities, such as exact, gate or deltacnn"
+                )
             gradients = torch.autograd.grad(
                 total, [values[name] for name in told], retain_graph=projection + 1 < projections, allow_unused=True
             )

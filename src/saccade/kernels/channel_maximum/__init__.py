@@ -1,0 +1,1 @@
+"""The channel maximum operator: its definition in torch and its kernels."""
