@@ -243,14 +243,6 @@ def test_shape_for_an_unknown_input_names_the_known_ones(tmp_path: Path) -> None
         capture_onnx(save(tmp_path / "model.onnx", [node("Relu")]), {"image": SHAPE})
 
 
-def test_sizes_that_were_fixed_for_other_frames_are_named(tmp_path: Path) -> None:
-    nodes = [helper.make_node("Reshape", ["x", "sizes"], ["y"], name="shuffle")]
-    path = save(tmp_path / "fixed.onnx", nodes, {"sizes": np.array([4, 2, 120])}, (1, 8, "height", "width"))
-    assert capture_onnx(path, {"x": SHAPE}).inputs == ("x",)
-    with pytest.raises(CaptureError, match=r"Reshape 'shuffle': \(1, 8, 14, 10\).*another size"):
-        capture_onnx(path, {"x": (1, 8, 14, 10)})
-
-
 def test_unknown_operator_is_listed(tmp_path: Path) -> None:
     path = save(tmp_path / "model.onnx", [node("Hardmax")])
     with pytest.raises(CaptureError, match="Hardmax"):

@@ -38,13 +38,17 @@ def panning(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def mapper(factory: str, tmp_path: Path) -> str:
-    """Returns the name of a network whose output is a map of stride 4."""
-    with (tmp_path / "small_networks.py").open("a") as file:
-        file.write(
-            "def mapper():\n    return nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 4, 3, 2, 1))\n"
-        )
-    return factory.replace("classifier", "mapper")
+def mapper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Returns the name of a network whose output is a map of stride 4; a classifier stands beside it."""
+    (tmp_path / "networks_of_maps.py").write_text(
+        "from torch import nn\n"
+        "def mapper():\n"
+        "    return nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 4, 3, 2, 1))\n"
+        "def classifier():\n"
+        "    return nn.Sequential(mapper(), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return "networks_of_maps:mapper"
 
 
 def test_the_camera_is_followed_and_the_events_the_report_and_the_picture_say_so(call, panning, mapper, tmp_path):
@@ -101,7 +105,7 @@ def test_boxes_lie_where_the_frame_is_and_not_where_the_first_cell_begins():
 def test_what_a_moving_camera_cannot_serve_ends_with_code_2_and_leaves_nothing(
     call_refused, panning, mapper, tmp_path, model, words, told
 ):
-    network = mapper.replace("mapper", model)
+    network = mapper.replace(":mapper", f":{model}")
     output = ("--events", tmp_path / "e.jsonl", "--output", tmp_path / "o.mp4")
     assert told in call_refused("run", panning, "--model", network, "--moving-camera", *output, *words)
 

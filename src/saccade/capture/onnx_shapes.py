@@ -55,17 +55,7 @@ def reshape(node: Node) -> Any:
     sizes = node.numbers(1, "shape") or []
     if not node.attribute("allowzero", 0):
         sizes = [size or node.input(0).shape[index] for index, size in enumerate(sizes)]
-    _check_fits(tuple(node.input(0).shape), sizes)
     return node.call("reshape.default", node.input(0), sizes)
-
-
-def _check_fits(given: tuple[int, ...], sizes: list[int]) -> None:
-    elements, known = math.prod(given), math.prod(size for size in sizes if size != -1)
-    if elements != known and (-1 not in sizes or elements % max(known, 1)):
-        raise CaptureError(
-            f"{given} was to become {sizes}, which holds other than its {elements} elements; the file's sizes seem to "
-            "be fixed for frames of another size: give those, or export it for these or with open sizes"
-        )
 
 
 @imports("Flatten")
