@@ -59,7 +59,7 @@ def test_compare_goes_on_with_what_is_finished_and_writes_the_table(
 def test_mistakes_end_with_one_line(call_refused: Callable[..., str], tmp_path: Path) -> None:
     folders = ("--data", tmp_path / "nothing", "--output", tmp_path / "out")
     assert "no images at" in call_refused("train", "cifar100-short", *folders)
-    assert "known: cifar100, cifar100-short" in call_refused("train", "cifar10", *folders)
+    assert "known: cifar100, cifar100-fine-tuning" in call_refused("train", "cifar10", *folders)
     assert "has no 'depth'" in call_refused("train", "cifar100-short", *folders, "--set", "depth=3")
     assert "unknown gate 'sea'" in call_refused("compare", "cifar100-short", *folders, "--gates", "none,sea")
     assert "names 'se' twice" in call_refused("compare", "cifar100-short", *folders, "--gates", "se,se")
@@ -97,3 +97,12 @@ def test_a_trained_network_watches_a_video(
     ended = call("run", clip, "--model", tmp_path / "run" / "last.safetensors", "--limit", 3, "--json", report)
     assert ended.code == 0, ended.err
     assert json.loads(report.read_text())
+
+
+def test_recipes_are_listed_with_their_cost_and_shown_whole(call: Callable[..., object]) -> None:
+    ended = call("recipes")
+    assert ended.code == 0, ended.err
+    assert all(name in ended.out for name in ("stanford-dogs-norms", "coco-faster-rcnn-warm-up"))
+    shown = call("recipes", "coco-faster-rcnn").out
+    assert "learning_rate  0.02" in shown
+    assert "none,se,cbam,triplet,das" in shown

@@ -34,7 +34,7 @@ def test_weights_are_loaded_back_into_the_network_that_they_name(gated_run: Path
     trained = load_trained(gated_run / "last.safetensors")
     assert trained.classes == ("blue", "green", "red")
     assert trained.recipe.to_dict() == json.loads((gated_run / "report.json").read_text())["recipe"] | {
-        "mean": trained.recipe.mean, "std": trained.recipe.std, "milestones": ()
+        "mean": trained.recipe.mean, "std": trained.recipe.std, "milestones": (), "contenders": ()
     }  # fmt: skip
     assert not trained.network.training
     saved = load_file(gated_run / "last.safetensors")
