@@ -26,7 +26,8 @@
     ├── TrainingError              a network cannot be trained as asked
     │   ├── RecipeError            a recipe has no such field, or its values contradict each other
     │   ├── CheckpointError        a checkpoint cannot be written, read, or is another run's
-    │   └── DivergenceError        the loss is not finite
+    │   ├── DivergenceError        the loss is not finite
+    │   └── ProcessError           another process of the same run is gone
     └── MissingPackageError        an optional package is not installed
 
 A message says what was given, what was expected, and what to do.
@@ -139,6 +140,10 @@ class CheckpointError(TrainingError):
 
 class DivergenceError(TrainingError):
     """The loss is not finite."""
+
+
+class ProcessError(TrainingError):
+    """Another process of the same run has ended or does not answer."""
 
 
 class MissingPackageError(SaccadeError):

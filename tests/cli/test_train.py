@@ -64,3 +64,36 @@ def test_mistakes_end_with_one_line(call_refused: Callable[..., str], tmp_path: 
     assert "unknown gate 'sea'" in call_refused("compare", "cifar100-short", *folders, "--gates", "none,sea")
     assert "names 'se' twice" in call_refused("compare", "cifar100-short", *folders, "--gates", "se,se")
     assert "is finished" in call_refused("compare", "cifar100-short", *folders, "--report-only")
+    assert "no images at" in call_refused("compare", "cifar100-short", *folders, "--budget", "1")
+
+
+def test_a_full_disk_and_another_recipe_end_with_one_line(
+    call: Callable[..., object], squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", "cifar100-short", "--data", squares, "--output", tmp_path / "run", "--save-every", 0, *TINY)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        ended = call(*words)
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].startswith("saccade: cannot write")
+    assert "No space left on device" in ended.err
+    assert list((tmp_path / "run").iterdir()) == []
+    assert call(*words).code == 0
+    ended = call(*words, "--resume", "--seed", 3)
+    assert ended.code == 2
+    assert "finished run of another recipe" in ended.err.splitlines()[-1]
+
+
+def test_a_trained_network_watches_a_video(
+    call: Callable[..., object], squares: Path, tmp_path: Path, clip: Path
+) -> None:
+    words = ("train", "cifar100-short", "--data", squares, "--output", tmp_path / "run", "--gate", "das", *TINY)
+    assert call(*words).code == 0
+    report = tmp_path / "report.json"
+    ended = call("run", clip, "--model", tmp_path / "run" / "last.safetensors", "--limit", 3, "--json", report)
+    assert ended.code == 0, ended.err
+    assert json.loads(report.read_text())

@@ -12,6 +12,7 @@ from saccade.cli.compare import compare
 from saccade.cli.demo import demo
 from saccade.cli.doctor import doctor
 from saccade.cli.explain import explain
+from saccade.cli.recipes import recipes
 from saccade.cli.regions import regions
 from saccade.cli.reproduce import app as reproduce
 from saccade.cli.run import run
@@ -35,6 +36,7 @@ app.command()(calibrate)
 app.command()(explain)
 app.command()(regions)
 app.command()(sizes)
+app.command()(recipes)
 app.command()(train)
 app.command()(compare)
 app.command()(doctor)

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
 IDENTITY = "-identity"
 TABLE = "comparison"
+USUAL = ("none", "se", "cbam", "triplet", "das", "das-identity")
+"""What is compared where neither the user nor the recipe says."""
 
 
 def compare(
-    recipe: Annotated[str, typer.Argument(help="cifar100-short and others; see docs/training.md.", metavar="RECIPE")],
-    data: Annotated[Path, typer.Option(help="Folder with train/CLASS/* and test/CLASS/*.")],
+    recipe: Annotated[str, typer.Argument(help="One that 'saccade recipes' lists.", metavar="RECIPE")],
+    data: Annotated[Path, typer.Option(help="The data set's folder: train/CLASS/* and test/CLASS/* for most.")],
     output: Annotated[Path, typer.Option(help="Folder for runs and the table; an interrupted comparison goes on.")],
     gates: Annotated[
-        str,
-        typer.Option(help="With commas: none, GATE, GATE-identity, GATE@WHERE, GATE:OPTION=VALUE."),
-    ] = "none,se,cbam,triplet,das,das-identity",
+        str | None,
+        typer.Option(help="With commas: none, GATE, GATE-identity, GATE@WHERE+WHERE, GATE:OPTION=VALUE; the recipe's."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each gate: seeds 0, 1, ....")] = 3,
     settings: Annotated[
         list[str] | None,
@@ -36,35 +38,49 @@ def compare(
     report_only: Annotated[bool, typer.Option("--report-only", help="Write the table of what is finished.")] = False,
     inference: Annotated[bool, typer.Option(help="Time the networks at the end.")] = True,
     cache: Annotated[Path | None, typer.Option(help="Folder for decoded images; in the data's by default.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch what is missing in the data's folder.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Runs at a time, each on a device of its own.")] = 1,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            help="Minutes for a run of the slowest gate; all get as many steps as it does.", metavar="MINUTES"
+        ),
+    ] = None,
+    save_every: Annotated[float, typer.Option(min=0, help="Seconds between saved states within an epoch.")] = 60.0,
 ) -> None:
     """Train every gate with every seed under the same budget, and tell which differences are more than chance."""
     from saccade.cli.train import choose_recipe, here
     from saccade.cli.training_progress import StepBar
     from saccade.experiments import gate_comparison
+    from saccade.training.inputs import prepare
 
     plain = choose_recipe(recipe, settings, epochs=epochs)
-    contenders = parse_contenders(plain, gates)
+    contenders = parse_contenders(plain, gates or ",".join(plain.contenders or USUAL))
     every = range(seeds)
     if report_only:
         runs = gate_comparison.finished_runs(contenders, every, output)
     else:
         with StepBar() as bar:
+            if download:
+                prepare(plain, data, True, bar.read)
 
             def told(label: str, seed: int, run: Finished | None) -> None:
                 if run is None:
                     bar.start(f"{label}, seed {seed}")
                 else:
+                    bar.end(f"{label}, seed {seed}")
                     bar.say(
                         f"{label}, seed {seed}: accuracy {100 * run.report.accuracy:.2f} %, "
                         f"{run.report.seconds:.0f} s, {run.report.images_per_second:.0f} images/s"
                     )
 
             runs = gate_comparison.compare(
-                contenders, every, data, output, environment=here, on_run=told, on_step=bar.step,
-                on_read=bar.read, cache=cache, accelerator=accelerator,
+                contenders, every, data, output, budget=budget, accelerator=accelerator, devices=devices, cache=cache,
+                save_every=save_every, environment=here, on_run=told, on_read=bar.read,
+                on_step=lambda label, seed, step: bar.step(step, f"{label}, seed {seed}"),
             )  # fmt: skip
-        if inference:
+        if inference and plain.task == "classification":
             _time(contenders, output)
     if not runs:
         raise CheckpointError(f"no run in {str(output)!r} is finished; leave out --report-only to train")
@@ -107,7 +123,8 @@ def _parse(label: str) -> GateChoice | None:
         name = name.removesuffix(IDENTITY)
         options["start"] = "identity"
     gate_class(name)
-    return GateChoice(name, where or None, options)
+    places = tuple(filter(None, where.split("+")))
+    return GateChoice(name, places[0] if len(places) == 1 else places or None, options)
 
 
 def _time(contenders: dict[str, Recipe], output: Path) -> None:

@@ -17,7 +17,7 @@ from saccade.cli.gate_choice import GateChoice
 from saccade.cli.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from saccade.errors import ModelError, UnknownModelError, WeightsError
 
-FORMS = "torchvision:NAME, timm:NAME, a path to an .onnx file, or module.path:factory"
+FORMS = "torchvision:NAME, timm:NAME, an .onnx file, a .safetensors file of saccade train, or module.path:factory"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def choose_model(name: str, weights: str | None = None, gate: GateChoice | None 
     """Returns the model of a name.
 
     Args:
-        name: torchvision:NAME, timm:NAME, a path to an ONNX file, or module.path:factory.
+        name: torchvision:NAME, timm:NAME, a path to an ONNX file or to a safetensors file that ``saccade train`` left,
+            or module.path:factory.
         weights: a .safetensors, .pt, .pth or .th file; or DEFAULT for the pretrained weights that torchvision
             or timm publish, which are downloaded once.
         gate: gates to put into it, whose weights the file of weights may hold as well.
@@ -61,6 +62,8 @@ def choose_model(name: str, weights: str | None = None, gate: GateChoice | None 
         if gate is not None:
             gate.put_into(chosen.model, None)
         return chosen
+    if name.lower().endswith(".safetensors"):
+        return _from_training(name, weights, gate)
     kind, separator, rest = name.partition(":")
     if not separator or not rest:
         raise UnknownModelError(f"unknown model {name!r}; expected {FORMS}{_hint(name)}")
@@ -132,6 +135,17 @@ def _from_onnx(name: str, weights: str | None) -> ChosenModel:
     shape = [axis.dim_value for axis in inputs[0].type.tensor_type.shape.dim] if inputs else []
     size = (shape[2], shape[3]) if len(shape) == 4 and shape[2] > 0 and shape[3] > 0 else None
     return ChosenModel(name, path, Preprocessing(size=size))
+
+
+def _from_training(name: str, weights: str | None, gate: GateChoice | None) -> ChosenModel:
+    from saccade.training import load_trained
+
+    if weights is not None or gate is not None:
+        raise WeightsError(f"{name!r} holds its own weights and names its own gate; leave --weights and --gate out")
+    trained = load_trained(Path(name))
+    recipe = trained.recipe
+    preprocessing = Preprocessing(size=(recipe.image_size, recipe.image_size), mean=recipe.mean, std=recipe.std)
+    return ChosenModel(name, trained.network.requires_grad_(False), preprocessing, trained.classes)
 
 
 def _from_factory(full_name: str, module_name: str, attribute: str) -> ChosenModel:

@@ -69,7 +69,9 @@ def run(
     ],
     model: Annotated[
         str,
-        typer.Option(help="torchvision:NAME, timm:NAME, an ONNX file, or module.path:factory."),
+        typer.Option(
+            help="torchvision:NAME, timm:NAME, an ONNX file, what saccade train left, or module.path:factory."
+        ),
     ],
     weights: Annotated[
         str | None, typer.Option(help="A .safetensors, .pt, .pth or .th file; DEFAULT for the published ones.")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from saccade.errors import SaccadeError
 
 if TYPE_CHECKING:
     from saccade.training import Recipe
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="cifar100, cifar100-short; see docs/training.md.", metavar="RECIPE")],
-    data: Annotated[Path, typer.Option(help="Folder with train/CLASS/* and test/CLASS/*.")],
+    recipe: Annotated[str, typer.Argument(help="One that 'saccade recipes' lists.", metavar="RECIPE")],
+    data: Annotated[Path, typer.Option(help="The data set's folder: train/CLASS/* and test/CLASS/* for most.")],
     output: Annotated[Path, typer.Option(help="Folder for checkpoints and the report.")],
     gate: Annotated[str | None, typer.Option(help="A gate to put in, such as das; see docs/models.md.")] = None,
     where: Annotated[
@@ -31,27 +36,62 @@ def train(
     precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
     cache: Annotated[Path | None, typer.Option(help="Folder for decoded images; in the data's by default.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch what is missing in the data's folder.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    devices: Annotated[
+        int | None, typer.Option(min=1, help="How many of a machine share each batch; torchrun's number, else 1.")
+    ] = None,
+    nodes: Annotated[int | None, typer.Option(min=1, help="Machines; torchrun's number, else 1.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Minutes: the schedule is made as long as fits.", metavar="MINUTES")
+    ] = None,
+    save_every: Annotated[float, typer.Option(min=0, help="Seconds between saved states within an epoch.")] = 60.0,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files into the folder.")] = False,
 ) -> None:
     """Train a network, with a gate or without, and go on exactly after a kill."""
     from saccade.cli.training_progress import StepBar
     from saccade.training import train as run
+    from saccade.training.processes import is_first, part
 
     chosen = choose_recipe(recipe, settings, epochs=epochs, seed=seed, precision=precision)
     chosen = _gated(chosen, gate, where, option)
-    with StepBar() as bar:
-        bar.start(chosen.gate or "no gate")
+    with first_speaks(), StepBar() as bar:
+        label = chosen.gate or "no gate"
+        bar.start(label)
         report = run(
-            chosen, data, output, resume=resume, cache=cache, accelerator=accelerator, devices=devices, nodes=nodes,
-            environment=here(), on_step=bar.step, on_read=bar.read,
+            chosen, data, output, resume=resume, cache=cache, download=download, accelerator=accelerator,
+            devices=devices or launched("LOCAL_WORLD_SIZE"), nodes=nodes or launched("GROUP_WORLD_SIZE"),
+            budget=budget, save_every=save_every, tensorboard=tensorboard,
+            environment=here(), on_step=lambda told: bar.step(told, label), on_read=bar.read,
         )  # fmt: skip
+    part()
+    if not is_first():
+        return
     typer.echo(
-        f"accuracy {100 * report.accuracy:.2f} % on {report.test_images:,} test images after {report.steps:,} steps, "
+        f"{'AP' if chosen.task == 'detection' else 'accuracy'} {100 * report.accuracy:.2f} % on "
+        f"{report.test_images:,} test images after {report.steps:,} steps, "
         f"{report.seconds:.0f} s at {report.images_per_second:.0f} images/s; "
-        f"{report.parameters:,} parameters, {report.macs / 1e6:.2f} M MACs; {output / 'report.json'}"
+        f"{report.parameters:,} parameters, {report.macs / 1e6:.2f} M MACs; {output / 'report.md'}"
     )
+
+
+@contextmanager
+def first_speaks() -> Iterator[None]:
+    """Lets errors through in the first process of a run; the others end in silence, since theirs is the same."""
+    from saccade.training.processes import is_first
+
+    try:
+        yield
+    except SaccadeError as error:
+        if is_first():
+            raise
+        # Lightning Fabric kills the first process, which is still to say what is wrong, where another ends with a code.
+        raise typer.Exit(0) from error
+
+
+def launched(variable: str) -> int:
+    """Returns a number that torchrun gives its processes; 1 without torchrun."""
+    return int(os.environ.get(variable) or 1)
 
 
 def choose_recipe(name: str, settings: list[str] | None, **values: Any) -> Recipe:

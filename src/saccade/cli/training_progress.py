@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -14,17 +14,18 @@ if TYPE_CHECKING:
 
 
 class StepBar:
-    """Shows on stderr how far a run has come and how long it will still take."""
+    """Shows on stderr how far a run has come and how long it will still take: a bar, or where stderr is no terminal a
+    line an epoch."""
 
     def __init__(self) -> None:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task("", total=None, note="")
+        self._shown = Console(stderr=True)
+        self._progress = Progress(*columns, console=self._shown, disable=not self._shown.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> StepBar:
         self._progress.start()
@@ -37,18 +38,37 @@ class StepBar:
 
     def start(self, description: str) -> None:
         """Begins a run."""
-        self._progress.reset(self._task, description=description, total=None, note="")
+        self._tasks[description] = self._progress.add_task(description, total=None, note="")
 
-    def step(self, told: StepProgress) -> None:
-        """Moves on."""
+    def end(self, description: str) -> None:
+        """Takes a run's bar away."""
+        if description in self._tasks:
+            self._progress.remove_task(self._tasks.pop(description))
+
+    def step(self, told: StepProgress, description: str) -> None:
+        """Moves a run on."""
         accuracy = "" if told.accuracy is None else f", accuracy {100 * told.accuracy:.2f} %"
-        note = f"loss {told.loss:.3f}, {told.images_per_second:.0f} images/s{accuracy}"
-        self._progress.update(self._task, completed=told.step, total=told.steps, note=note)
+        left = "" if told.seconds_left is None else f", {duration(told.seconds_left)} left"
+        note = f"loss {told.loss:.3f}, {told.images_per_second:.0f} images/s{accuracy}{left}"
+        if told.epoch_ended and not self._shown.is_terminal:
+            self.say(f"{description}: step {told.step:,} of {told.steps:,}, {note}")
+        self._progress.update(self._tasks[description], completed=told.step, total=told.steps, note=note)
 
     def read(self, done: int, total: int) -> None:
         """Moves on while images are decoded."""
-        self._progress.update(self._task, completed=done, total=total, note="reading images")
+        reading = "reading data"
+        if reading not in self._tasks:
+            self.start(reading)
+        self._progress.update(self._tasks[reading], completed=done, total=total, note=f"{done:,} of {total:,}")
+        if done == total:
+            self.end(reading)
 
     def say(self, line: str) -> None:
         """Leaves a line above the bar."""
-        self._progress.console.print(line, highlight=False, soft_wrap=True)
+        self._shown.print(line, highlight=False, soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """Returns a time as h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -12,7 +12,7 @@ from torch import nn
 from saccade.errors import GateError
 from saccade.gates import Placement, gate_class, insert
 from saccade.models.backbone import CLASSES, build
-from saccade.models.weights import load_weights
+from saccade.models.weights import holds_gates, load_weights
 
 
 def create(
@@ -27,7 +27,7 @@ def create(
     """Builds a classifier with gates in it.
 
     The backbone is torchvision's or timm's own, with its own names in the state dict; its weights are loaded before
-    the gates come in, strictly, and the gates start as their options say.
+    the gates come in, strictly, and the gates start as their options say, unless the file holds theirs as well.
 
     Args:
         name: "resnet50" and the like, torchvision's where torchvision has it, else timm's; or "torchvision:NAME" or
@@ -36,7 +36,8 @@ def create(
         where: as for ``saccade.gates.insert``: "stages", "blocks", "branches", names or patterns of modules, a
             ``Placement``; None for where the gate's paper puts it.
         pretrained: True for the published weights, which are downloaded once; a path for a .safetensors, .pt, .pth or
-            .th file with exactly the backbone's keys.
+            .th file with exactly the backbone's keys, or with those of the gated network. A last layer for another
+            number of classes keeps its random start.
         classes: number of classes, at least 1.
         **options: the gate's own.
 
@@ -56,10 +57,44 @@ def create(
         given = ", ".join([*options, *(["where"] if where is not None else [])])
         raise GateError(f"{given} given without a gate; name one with gate=, see saccade.gates.list_gates()")
     if gate is not None:
-        placement = gate_class(gate).placement
-        if placement.head and "classes" in inspect.signature(gate_class(gate)).parameters:
-            options.setdefault("classes", classes)
+        gate_class(gate)
     model = build(name, pretrained is True, classes)
-    if not isinstance(pretrained, bool):
-        load_weights(model, Path(pretrained))
-    return model if gate is None else insert(model, gate, where, **options)
+    weights = None if isinstance(pretrained, bool) else Path(pretrained)
+    return gated(model, gate, where, classes=classes, weights=weights, **options)
+
+
+def gated(
+    model: nn.Module,
+    gate: str | None,
+    where: str | Placement | Sequence[str] | None = None,
+    *,
+    classes: int,
+    weights: Path | None = None,
+    **options: Any,
+) -> nn.Module:
+    """Loads a file of weights into a backbone and puts gates into it.
+
+    Args:
+        model: the backbone, without gates; changed in place.
+        gate: a name in ``saccade.gates.list_gates(ablations=True)``; None for none.
+        where: as for ``saccade.gates.insert``.
+        classes: number of classes, for gates with a head of their own.
+        weights: a file with the backbone's keys, or with those of the backbone and these gates. A last layer for
+            another number of classes keeps its random start.
+        **options: the gate's own, and those of ``saccade.gates.insert``.
+
+    Raises:
+        RegistryError: there is no such gate.
+        GateError: there is no such place, or the gate has no such option.
+        WeightsError: the weights are missing, unsafe or do not fit.
+    """
+    trained = weights is not None and holds_gates(weights)
+    if weights is not None and not trained:
+        load_weights(model, weights, fresh_head=True)
+    if gate is not None:
+        if gate_class(gate).placement.head and "classes" in inspect.signature(gate_class(gate)).parameters:
+            options.setdefault("classes", classes)
+        model = insert(model, gate, where, **options)
+    if weights is not None and trained:
+        load_weights(model, weights, fresh_head=True)
+    return model

@@ -16,19 +16,22 @@ _NESTS = ("state_dict", "model", "model_state_dict", "weights")
 _SHOWN = 4
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path, *, fresh_head: bool = False) -> None:
     """Loads weights that fit a module exactly.
 
     Args:
         model: the module; changed in place.
         path: a .safetensors file, or one that torch saved (.pt, .pth, .th), which is read without running any
             code in it. A ``module.`` before every key, as DataParallel leaves it, is taken off.
+        fresh_head: a last linear layer for another number of classes keeps the values that it has.
 
     Raises:
         WeightsError: when the file is missing, unreadable, unsafe or does not fit; lists the keys that differ.
     """
     state = _state(path)
     own = model.state_dict()
+    if fresh_head:
+        state |= {key: own[key] for key in _head(model) if key in state and state[key].shape != own[key].shape}
     missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
     unexpected = [key for key in state if key not in own]
     wrong = [
@@ -45,6 +48,18 @@ def load_weights(model: nn.Module, path: Path) -> None:
     model.load_state_dict(state, strict=False)
 
 
+def _head(model: nn.Module) -> list[str]:
+    """Returns the keys of the last linear layer outside of gates."""
+    from saccade.gates.attachment import ATTRIBUTE
+
+    names = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and ATTRIBUTE not in name.split(".")
+    ]
+    return [f"{names[-1]}.weight", f"{names[-1]}.bias"] if names else []
+
+
 def holds_gates(path: Path) -> bool:
     """Returns whether a file of weights is that of a gated network, gates included.
 
@@ -54,6 +69,15 @@ def holds_gates(path: Path) -> bool:
     from saccade.gates.attachment import ATTRIBUTE
 
     return any(ATTRIBUTE in key.split(".") for key in _state(path))
+
+
+def holds_module(path: Path, name: str) -> bool:
+    """Returns whether a file of weights has keys of a module of that name.
+
+    Raises:
+        WeightsError: when the file is missing, unreadable or unsafe.
+    """
+    return any(key.startswith(f"{name}.") for key in _state(path))
 
 
 def _state(path: Path) -> dict[str, torch.Tensor]:

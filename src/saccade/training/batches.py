@@ -6,15 +6,14 @@ draw the same one and take their own part of it.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from saccade.training.images import Images
+from saccade.training.order import Order
 from saccade.training.recipe import Recipe
-
-_ORDER, _AUGMENTATION = 0, 1
+from saccade.training.seeds import Purpose, generator
+from saccade.training.split import Source
 
 
 class Batches:
@@ -27,37 +26,29 @@ class Batches:
         processes: that share each batch; each takes every so-manieth image of it.
     """
 
-    def __init__(self, images: Images, recipe: Recipe, rank: int = 0, processes: int = 1) -> None:
+    def __init__(self, images: Source, recipe: Recipe, rank: int = 0, processes: int = 1) -> None:
         self.images = images
         self.recipe = recipe
-        self.own = slice(rank, None, processes)
-        self.per_epoch = len(images) // recipe.batch
-        self._order: tuple[int, Tensor] | None = None
+        self.order = Order(len(images), recipe, rank, processes)
+        self.per_epoch = self.order.per_epoch
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
-        """Returns this process's part of a step's batch: images (N, 3, H, W) float32, and labels (N,) int64.
+        """Returns this process's part of a step's batch: images (N, H, W, 3) uint8, and labels (N,) int64.
 
         Args:
             step: from 0, over all epochs.
         """
-        recipe = self.recipe
-        epoch, index = divmod(step, self.per_epoch)
-        chosen = self._ordered(epoch)[index * recipe.batch : (index + 1) * recipe.batch]
-        generator = _generator(recipe.seed, _AUGMENTATION, step)
-        shifts = torch.randint(2 * recipe.crop_padding + 1, (2, len(chosen)), generator=generator)
-        mirrored = torch.rand(len(chosen), generator=generator) < 0.5
-        pixels, labels = self.images.at(chosen[self.own])
+        recipe, own = self.recipe, self.order.own
+        chosen = self.order.at(step)
+        chance = generator(recipe.seed, Purpose.AUGMENTATION, step)
+        shifts = torch.randint(2 * recipe.crop_padding + 1, (2, len(chosen)), generator=chance)
+        mirrored = torch.rand(len(chosen), generator=chance) < 0.5
+        pixels, labels = self.images.at(chosen[own])
         if recipe.crop_padding:
-            pixels = crop(pixels, recipe.crop_padding, *shifts[:, self.own])
+            pixels = crop(pixels, recipe.crop_padding, *shifts[:, own])
         if recipe.flip:
-            pixels = torch.where(mirrored[self.own, None, None, None], pixels.flip(2), pixels)
-        return normalised(pixels, recipe), labels
-
-    def _ordered(self, epoch: int) -> Tensor:
-        if self._order is None or self._order[0] != epoch:
-            generator = _generator(self.recipe.seed, _ORDER, epoch)
-            self._order = epoch, torch.randperm(len(self.images), generator=generator)
-        return self._order[1]
+            pixels = torch.where(mirrored[own, None, None, None], pixels.flip(2), pixels)
+        return pixels, labels
 
 
 def crop(pixels: Tensor, padding: int, tops: Tensor, lefts: Tensor) -> Tensor:
@@ -76,14 +67,12 @@ def crop(pixels: Tensor, padding: int, tops: Tensor, lefts: Tensor) -> Tensor:
 
 
 def normalised(pixels: Tensor, recipe: Recipe) -> Tensor:
-    """Returns images (N, H, W, 3) uint8 as the network takes them: (N, 3, H, W) float32, mean 0 and deviation 1."""
+    """Returns images (N, H, W, 3) uint8 as the network takes them: (N, 3, H, W) float32, mean 0 and deviation 1.
+
+    Bytes are what goes to a GPU; this is done there.
+    """
     scale = 1 / (255 * torch.tensor(recipe.std))
     shift = -torch.tensor(recipe.mean) / torch.tensor(recipe.std)
-    values = torch.addcmul(shift, pixels.float(), scale).permute(0, 3, 1, 2)
+    values = torch.addcmul(shift.to(pixels.device), pixels.float(), scale.to(pixels.device)).permute(0, 3, 1, 2)
     order = torch.channels_last if recipe.channels_last else torch.contiguous_format
     return values.contiguous(memory_format=order)
-
-
-def _generator(seed: int, purpose: int, index: int) -> torch.Generator:
-    state = int(np.random.SeedSequence((seed, purpose, index)).generate_state(1, np.uint64)[0] >> 1)
-    return torch.Generator().manual_seed(state)

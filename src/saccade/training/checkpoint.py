@@ -6,15 +6,16 @@ full disk at any moment leaves the last good one.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from saccade.errors import CheckpointError
@@ -23,6 +24,7 @@ STATE = "state.pt"
 LAST = "last.safetensors"
 BEST = "best.safetensors"
 REPORT = "report.json"
+PARTIAL = ".partial"
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], notes: Mapping[str, str]) -> None:
@@ -37,7 +39,7 @@ def save_weights(path: Path, weights: Mapping[str, Tensor], notes: Mapping[str, 
         CheckpointError: they cannot be written; what was there before is still there.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    _replace(path, lambda partial: save_file(plain, str(partial), metadata=dict(notes)))
+    _replace(path, save(plain, metadata=dict(notes)))
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -46,7 +48,9 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: it cannot be written; what was there before is still there.
     """
-    _replace(path, lambda partial: torch.save(dict(state), partial))
+    content = io.BytesIO()
+    torch.save(dict(state), content)
+    _replace(path, content.getbuffer())
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -80,26 +84,37 @@ def save_text(path: Path, text: str) -> None:
     Raises:
         CheckpointError: it cannot be written; what was there before is still there.
     """
-    _replace(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    _replace(path, text.encode())
 
 
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    except (OSError, RuntimeError) as error:  # torch and safetensors tell of a full disk by errors of their own
-        raise _unwritten(path, error) from error
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise _unwritten(path, error) from error
-    finally:
+def save_bytes(path: Path, content: bytes) -> None:
+    """Writes a file.
+
+    Raises:
+        CheckpointError: it cannot be written; what was there before is still there.
+    """
+    _replace(path, content)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Removes what a process that was killed while it wrote has left half-written in a directory."""
+    for partial in directory.glob(f".*{PARTIAL}"):
         partial.unlink(missing_ok=True)
 
 
-def _unwritten(path: Path, error: Exception) -> CheckpointError:
-    reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-    return CheckpointError(
-        f"cannot write {str(path)!r}: {reason}; what was written before is unharmed: make room and go on with --resume"
-    )
+def _replace(path: Path, content: bytes | memoryview) -> None:
+    """Puts a file in place in one step, once it is whole and on the disk."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot write {str(path)!r}: {error.strerror}; what was written before is unharmed: make room and go on "
+            "with --resume"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,12 @@ import torch
 from torch import Tensor
 
 from saccade.errors import DataError
+from saccade.training.data.image_folder import image_folder
+from saccade.training.data.listing import Listing
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
+if TYPE_CHECKING:
+    from PIL import Image
+
 CACHE = ".saccade-cache"
 
 Progress = Callable[[int, int], None]
@@ -65,42 +70,37 @@ def load_images(
         DataError: a folder is missing or empty, has fewer than two classes, or an image cannot be read; or the cache
             cannot be written.
     """
-    files, labels, classes = _listed(folder, split)
+    return cached_images(image_folder(folder, split), folder, split, size, cache, progress)
+
+
+def cached_images(
+    listing: Listing, folder: Path, split: str, size: int, cache: Path | None = None, progress: Progress | None = None
+) -> Images:
+    """Returns the images of a listing; decodes them on the first call and maps them on later ones.
+
+    Args:
+        listing: the files.
+        folder: the data set's folder.
+        split: names the array.
+        size: height and width in pixels; images of another size are resized to it.
+        cache: folder for the arrays; by default ".saccade-cache" in the data set's folder.
+        progress: told how far reading has come.
+
+    Raises:
+        DataError: an image cannot be read, or the cache cannot be written.
+    """
     root = folder / CACHE if cache is None else cache
-    array = root / f"{split}-{size}-{_fingerprint(folder, files)}.npy"
+    array = root / f"{split}-{size}-{_fingerprint(folder, listing.files)}.npy"
     if not array.is_file():
         try:
             root.mkdir(parents=True, exist_ok=True)
-            _write(array, files, size, progress)
+            _write(array, listing.files, size, progress)
         except OSError as error:
             raise DataError(
                 f"cannot write the decoded images to {str(root)!r}: {error.strerror}; give another folder for them "
                 "that has room (--cache)"
             ) from error
-    return Images(np.load(array, mmap_mode="r"), torch.tensor(labels), classes)
-
-
-def _listed(folder: Path, split: str) -> tuple[list[Path], list[int], tuple[str, ...]]:
-    """Returns the files of a split, their labels and the classes' names."""
-    root = folder / split
-    if not root.is_dir():
-        raise DataError(
-            f"no images at {str(root)!r}; expected one folder a class in {str(folder / 'train')!r} and "
-            f"{str(folder / 'test')!r}: give --data the folder that a data set was unpacked to (for CIFAR-100, "
-            "an archive of its images in class folders)"
-        )
-    classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
-    if len(classes) < 2:
-        raise DataError(f"{len(classes)} class folder(s) in {str(root)!r}; expected at least 2, with images in each")
-    files: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        found = sorted(path for path in (root / name).iterdir() if path.suffix.lower() in SUFFIXES)
-        if not found:
-            raise DataError(f"no image in {str(root / name)!r}; expected files ending in {', '.join(SUFFIXES)}")
-        files += found
-        labels += [label] * len(found)
-    return files, labels, tuple(classes)
+    return Images(np.load(array, mmap_mode="r"), torch.tensor(listing.labels), listing.classes)
 
 
 def _fingerprint(folder: Path, files: Sequence[Path]) -> str:
@@ -128,14 +128,26 @@ def _write(array: Path, files: Sequence[Path], size: int, progress: Progress | N
         partial.unlink(missing_ok=True)
 
 
-def _decoded(path: Path, size: int) -> npt.NDArray[np.uint8]:
+def open_image(path: Path) -> Image.Image:
+    """Returns the image of a file in RGB.
+
+    Raises:
+        DataError: it cannot be read as one.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
-            picture = image.convert("RGB")
-    except (UnidentifiedImageError, OSError) as error:
+            picture: Image.Image = image.convert("RGB")
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{str(path)!r} is not an image that can be read: {error}; replace or remove it") from error
+    return picture
+
+
+def _decoded(path: Path, size: int) -> npt.NDArray[np.uint8]:
+    from PIL import Image
+
+    picture = open_image(path)
     if picture.size != (size, size):
         picture = picture.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(picture, dtype=np.uint8)

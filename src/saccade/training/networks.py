@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from saccade.gates import insert
+from saccade.errors import RecipeError
+from saccade.gates import gate_class
 from saccade.graph.registry import Registry
-from saccade.models import create
+from saccade.models.backbone import build
+from saccade.models.create import gated
 from saccade.training.cifar_resnet import CifarResNet
 from saccade.training.recipe import Recipe
+
+PUBLISHED = "published"
 
 Builder = Callable[[Recipe], nn.Module]
 
@@ -20,21 +25,31 @@ networks: Registry[Builder] = Registry("network")
 
 
 def build_network(recipe: Recipe) -> nn.Module:
-    """Returns a recipe's network in training mode; its initial weights come from torch's random state.
+    """Returns a recipe's network in training mode; initial weights come from torch's random state or from its file.
 
     Raises:
         UnknownModelError: there is no such network.
         RegistryError: there is no such gate.
         GateError: the gate does not go there or has no such option.
+        RecipeError: published weights are asked for where there are none.
+        WeightsError: the weights are missing, unsafe or do not fit.
     """
+    published = recipe.pretrained == PUBLISHED
+    weights = Path(recipe.pretrained) if recipe.pretrained and not published else None
     options: dict[str, Any] = dict(recipe.gate_options)
     if recipe.network not in networks:
-        return create(recipe.network, recipe.gate, recipe.where, classes=recipe.classes, **options)
-    model = networks.get(recipe.network)(recipe)
-    if recipe.gate is None:
-        return model
-    example = (2, 3, recipe.image_size, recipe.image_size)
-    return insert(model, recipe.gate, recipe.where, example=example, **options)
+        if recipe.gate is not None:
+            gate_class(recipe.gate)
+        model = build(recipe.network, published, recipe.classes)
+    else:
+        if published:
+            raise RecipeError(
+                f"no weights are published for {recipe.network!r}; give a file that a run of it left, such as --set "
+                "pretrained=runs/none-0/last.safetensors"
+            )
+        model = networks.get(recipe.network)(recipe)
+        options["example"] = (2, 3, recipe.image_size, recipe.image_size)
+    return gated(model, recipe.gate, recipe.where, classes=recipe.classes, weights=weights, **options)
 
 
 def _cifar_resnet(depth: int) -> Builder:

@@ -12,20 +12,42 @@ from typing import Any
 
 from saccade.errors import RecipeError
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 Triple = tuple[float, float, float]
 Options = tuple[tuple[str, Any], ...]
+
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+
+LOADINGS = ("cached", "files")
+DESCRIPTIONS = ("paper", "cost", "expected", "contenders", "data", "workers")
+"""Fields that do not change what a run gives."""
+
+_LATER = (
+    "synchronise_norms", "validation", "task", "loading", "smallest_crop", "shorter_side", "pretrained", "detector",
+    "longer_side", "proposals", "frozen_norms",
+)  # fmt: skip
+"""Fields that came later: at their default they leave the fingerprints of earlier runs as they were."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run of an image classifier.
+    """A training run of an image classifier or a detector.
 
     Attributes:
         name: as the command line knows it.
+        task: a name in ``saccade.training.tasks``: "classification" or "detection".
+        data: a name in ``saccade.training.data_sets``: how the data folder is laid out.
+        loading: "cached", decoded once at ``image_size`` and mapped into memory, for small images; "files", decoded
+            anew every time by worker processes, for large ones.
+        workers: processes that decode, for "files"; any number gives the same batches.
         network: a name in ``saccade.training.networks``: "cifar-resnet20", or a backbone of ``saccade.models.create``.
+        pretrained: "published" for the backbone's published weights; else a file of weights of the backbone or of the
+            whole network, such as a run's last.safetensors; empty for random ones.
         width: channels of the first stage, for networks that are built by width.
         classes: how many.
-        image_size: height and width in pixels; images of another size are resized when they are cached.
+        image_size: height and width in pixels that the network sees: cached images are resized to it, those of
+            "files" cropped; for detection, the shorter side.
         mean: of the red, green and blue values, in units of the pixels' full range 0..1.
         std: their standard deviations in the same units.
         gate: a name in ``saccade.gates.list_gates(ablations=True)``, or None.
@@ -45,19 +67,38 @@ class Recipe:
         factor: by which it falls, for "steps" and, every epoch, for "exponential".
         label_smoothing: 0..1.
         crop_padding: pixels of zeros around an image from which a random crop of its size is taken; 0 for no crop.
+        smallest_crop: share of the area that a random crop of "files" has at least, 0..1; it is scaled to
+            ``image_size``.
+        shorter_side: pixels to which a test image of "files" is scaled before its middle is cropped.
+        longer_side: pixels that the longer side has at most, for detection.
+        detector: a name in ``saccade.models.detectors``, for detection.
+        proposals: boxes of an image that the first stage of a two-stage detector passes on in testing, twice as many in
+            training, of which 512 or fewer are learned from.
+        frozen_norms: whether batch norms of a detector's backbone keep their values.
         flip: whether images are mirrored at random.
         seed: of the initial weights, the order of the images and the augmentation.
-        precision: as Lightning Fabric names it: "32-true", "bf16-mixed", "16-mixed".
+        precision: as Lightning Fabric names it: "32-true", "bf16-mixed", or, on accelerators, "16-mixed".
         channels_last: whether images and weights lie in memory channel by channel of each pixel.
         compile: whether torch.compile compiles the network.
-        evaluate_every: epochs between evaluations on the test images; 0 for one at the end only.
+        synchronise_norms: whether batch norms take their statistics from the whole batch of all processes; otherwise
+            each process has those of its own part, and the first one's running statistics count.
+        evaluate_every: epochs between evaluations, on the images held out or else on the test images; 0 for one at the
+            end only.
+        validation: share of each class's training images that is held out to choose the best weights by, 0..1; with 0
+            they are chosen on the test images.
         paper: where the recipe comes from.
         cost: expected time and machine.
         expected: expected result.
+        contenders: what ``saccade compare`` compares where nothing else is said, as written after its --gates.
     """
 
     name: str
+    task: str = "classification"
+    data: str = "image-folder"
+    loading: str = "cached"
+    workers: int = 4
     network: str = "cifar-resnet20"
+    pretrained: str = ""
     width: int = 16
     classes: int = 100
     image_size: int = 32
@@ -80,15 +121,24 @@ class Recipe:
     factor: float = 0.1
     label_smoothing: float = 0.0
     crop_padding: int = 4
+    smallest_crop: float = 0.08
+    shorter_side: int = 256
+    longer_side: int = 1333
+    detector: str = "faster_rcnn"
+    proposals: int = 1000
+    frozen_norms: bool = True
     flip: bool = True
     seed: int = 0
     precision: str = "32-true"
     channels_last: bool = True
     compile: bool = False
+    synchronise_norms: bool = False
     evaluate_every: int = 1
+    validation: float = 0.0
     paper: str = ""
     cost: str = ""
     expected: str = ""
+    contenders: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         limits = {
@@ -106,15 +156,25 @@ class Recipe:
             "factor": 0 < self.factor <= 1,
             "label_smoothing": 0 <= self.label_smoothing < 1,
             "crop_padding": self.crop_padding >= 0,
+            "loading": self.loading in LOADINGS,
+            "workers": self.workers >= 0,
+            "proposals": self.proposals >= 1,
+            "smallest_crop": 0 < self.smallest_crop <= 1,
+            "shorter_side": self.loading == "cached"
+            or self.task == "detection"
+            or self.shorter_side >= self.image_size,
+            "longer_side": self.task != "detection" or self.longer_side >= self.image_size,
             "seed": self.seed >= 0,
             "evaluate_every": self.evaluate_every >= 0,
+            "validation": 0 <= self.validation < 1,
+            "precision": self.precision in PRECISIONS,
         }
         wrong = [name for name, good in limits.items() if not good]
         if wrong:
             given = ", ".join(f"{name}={getattr(self, name)!r}" for name in wrong)
             raise RecipeError(
                 f"the recipe {self.name!r} has {given}, out of range; expected what the documentation of "
-                "saccade.training.Recipe says (accumulate divides batch)"
+                f"saccade.training.Recipe says (accumulate divides batch, precision is one of {', '.join(PRECISIONS)})"
             )
         if self.gate is None and (self.gate_options or self.where is not None):
             raise RecipeError(f"the recipe {self.name!r} has options or places of a gate but no gate; name one")
@@ -139,14 +199,48 @@ class Recipe:
         """Returns the recipe with another gate, or with none."""
         return dataclasses.replace(self, gate=gate, where=where, gate_options=tuple(sorted((options or {}).items())))
 
+    def with_length(self, epochs: float) -> Recipe:
+        """Returns the recipe with another length, and the falls of its rate at the same shares of it.
+
+        Args:
+            epochs: passes over the training images, may be a fraction.
+        """
+        ratio = epochs / self.epochs
+        return dataclasses.replace(
+            self,
+            epochs=epochs,
+            milestones=tuple(milestone * ratio for milestone in self.milestones),
+            factor=self.factor ** (1 / ratio) if self.schedule == "exponential" else self.factor,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as plain values for JSON."""
         return dataclasses.asdict(self) | {"gate_options": dict(self.gate_options)}
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """Returns the recipe that ``to_dict`` gave, also after JSON.
+
+        Raises:
+            RecipeError: a value is missing, unknown or of another type.
+        """
+        others = dict(values)
+        try:
+            name, options = str(others.pop("name")), dict(others.pop("gate_options", {}))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RecipeError(f"these are not the fields of a recipe: {error}") from error
+        others["gate_options"] = tuple(sorted(options.items()))
+        return cls(name).replace(**others)
+
     @property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that differ where anything that changes the result differs."""
-        values = {key: value for key, value in self.to_dict().items() if key not in ("paper", "cost", "expected")}
+        defaults = {field.name: field.default for field in dataclasses.fields(self) if field.name in _LATER}
+        values = {
+            key: value
+            for key, value in self.to_dict().items()
+            if key not in DESCRIPTIONS and (key not in defaults or value != defaults[key])
+        }
         return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 

@@ -17,6 +17,8 @@ class Epoch:
         accuracy: on the test images, 0..1; None where it was not measured.
         test_loss: in nats, likewise.
         seconds: of training since the start, evaluation left out.
+        validation_accuracy: on the images held out, 0..1; None where it was not measured.
+        validation_loss: in nats, likewise.
     """
 
     epoch: float
@@ -25,6 +27,8 @@ class Epoch:
     accuracy: float | None
     test_loss: float | None
     seconds: float
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class RunReport:
         recipe: all its fields.
         fingerprint: of the recipe.
         accuracy: on the test images after the last step, 0..1.
-        best_accuracy: the highest of all evaluations; it has been chosen on the test images, so compare ``accuracy``.
+        best_accuracy: the highest of all evaluations on the images held out; where none were, on the test images, by
+            which it has been chosen, so compare ``accuracy``.
         test_loss: after the last step, in nats.
         steps: done.
         images: seen in training, repetitions counted.
@@ -46,11 +51,20 @@ class RunReport:
         parameters: of the network with its gates.
         gate_parameters: of the gates alone.
         macs: true multiply-accumulates of one image.
-        training_images: in the folder.
+        training_images: that were trained on.
         test_images: in the folder.
         resumed: how often the run was taken up again.
-        history: one line an evaluation.
+        metrics: further measures after the last step by name: "top-5" of a classifier; COCO's six of a detector, whose
+            accuracy is AP and whose test loss is not measured and stands as 0.
+        history: one line an epoch.
         environment: machine, versions, date and command.
+        validation_images: held out of the training images to choose the best weights by.
+        best_step: steps after which ``best_accuracy`` was measured.
+        best_test_accuracy: of the best weights on the test images; None where they were chosen by these.
+        classes: their names, by label.
+        processes: that shared each batch.
+        device: "cpu", "cuda" or the like.
+        budget: minutes and what was measured, where the length was derived from them; else None.
     """
 
     recipe: dict[str, Any]
@@ -70,8 +84,16 @@ class RunReport:
     training_images: int
     test_images: int
     resumed: int
+    metrics: dict[str, float] = field(default_factory=dict)
     history: tuple[Epoch, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
+    validation_images: int = 0
+    best_step: int = 0
+    best_test_accuracy: float | None = None
+    classes: tuple[str, ...] = ()
+    processes: int = 1
+    device: str = "cpu"
+    budget: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as plain values for JSON."""
@@ -81,4 +103,4 @@ class RunReport:
     def from_dict(cls, values: dict[str, Any]) -> RunReport:
         """Returns the report that ``to_dict`` gave."""
         history = tuple(Epoch(**line) for line in values["history"])
-        return cls(**{**values, "history": history})
+        return cls(**{**values, "history": history, "classes": tuple(values.get("classes", ()))})

@@ -60,5 +60,5 @@ def steps(recipe: Recipe, done: float) -> float:
 
 @schedules.register("exponential")
 def exponential(recipe: Recipe, done: float) -> float:
-    """Falls by the recipe's factor every epoch."""
-    return float(recipe.factor ** math.floor(done * recipe.epochs))
+    """Falls by the recipe's factor every epoch, and within it, so that runs of less than an epoch fall as well."""
+    return float(recipe.factor ** (done * recipe.epochs))

@@ -168,9 +168,26 @@ def test_the_type_of_the_features_is_kept_and_the_result_close(form, kind, group
     assert result.dtype == kind
     expected = deformable_convolution(*(t.to(kind).double() for t in (x, offset, mask, weight)), form)
     tolerance = 2e-6 if kind == torch.float32 else 2 ** (-6 if kind == torch.bfloat16 else -8)
-    if form == "grid_sample" and kind != torch.float32:
-        tolerance *= 8  # places themselves are rounded to the type
     assert (result.double() - expected).norm() <= tolerance * expected.norm()
+
+
+@pytest.mark.parametrize(
+    ("channels", "gradients", "form"),
+    [
+        (4, False, "grid_sample"),
+        (16, False, "rows"),
+        (16, True, "grid_sample"),
+        (48, False, "rows"),
+        (48, True, "rows"),
+    ],
+)
+def test_the_form_on_a_cpu_goes_by_the_channels_and_by_whether_gradients_are_needed(channels, gradients, form) -> None:
+    tensors = [torch.randn(shape) for shape in ((1, channels, 5, 5), (1, 18, 5, 5), (1, 9, 5, 5), (3, channels, 3, 3))]
+    tensors = [tensor.requires_grad_(gradients) for tensor in tensors]
+    other = {"rows": "grid_sample", "grid_sample": "rows"}[form]
+    taken = deformable_convolution(*tensors)
+    assert torch.equal(taken, deformable_convolution(*tensors, form))
+    assert not torch.equal(taken, deformable_convolution(*tensors, other))
 
 
 @forms

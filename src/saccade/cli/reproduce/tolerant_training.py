@@ -38,6 +38,7 @@ def tolerant_training(
     batch: Annotated[int | None, typer.Option(min=1, help="Pairs of frames a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     work: Annotated[float | None, typer.Option(help="Weight of the expected work in the loss.")] = None,
+    faithful: Annotated[float | None, typer.Option(help="Weight of the difference from the network as it was.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of all draws.")] = None,
     scale: ScaleOption = None,
     mean: MeanOption = None,
@@ -54,7 +55,14 @@ def tolerant_training(
     from saccade.training.images import load_images
     from saccade.training.tolerant import TolerantRecipe
 
-    given = {"steps": steps, "batch": batch, "learning_rate": learning_rate, "work": work, "seed": seed}
+    given = {
+        "steps": steps,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "work": work,
+        "faithful": faithful,
+        "seed": seed,
+    }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     recipe = replace(TolerantRecipe(), **changes)
     chosen = choose_model(model, weights)

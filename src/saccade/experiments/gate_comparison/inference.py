@@ -23,7 +23,10 @@ def time_inference(contenders: Mapping[str, Recipe], rounds: int = ROUNDS) -> di
     recipe = next(iter(contenders.values()))
     order = torch.channels_last if recipe.channels_last else torch.contiguous_format
     images = torch.randn(BATCH, 3, recipe.image_size, recipe.image_size).contiguous(memory_format=order)
-    models = {label: build_network(own).eval().to(memory_format=order) for label, own in contenders.items()}
+    models = {
+        label: build_network(own.replace(pretrained="")).eval().to(memory_format=order)
+        for label, own in contenders.items()
+    }
     with torch.inference_mode():
         timings = alternate(models, [images] * (rounds + 1))
     return {label: timing.median * 1e3 / BATCH for label, timing in timings.items()}

@@ -1,35 +1,25 @@
-"""The runs of a comparison, one after the other; a killed comparison goes on where it was."""
+"""The runs of a comparison, one at a time on each device; a killed comparison goes on where it was."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saccade.errors import CheckpointError
-from saccade.training import Recipe, RunReport, StepProgress, build_network, train
-from saccade.training.checkpoint import save_json
+import torch
 
-RUNS = "runs"
-STATES = "states"
+from saccade.errors import CheckpointError, RecipeError
+from saccade.experiments.gate_comparison.job import RUNS, Finished, Job, Settings, carry_out
+from saccade.experiments.gate_comparison.workers import carry_out_in_workers
+from saccade.training import Recipe, RunReport, StepProgress, tasks
+from saccade.training.budget import Budget, saved_budget, settled_budget
+from saccade.training.inputs import load_splits
+from saccade.training.processes import launch
 
-
-@dataclass(frozen=True)
-class Finished:
-    """A finished run of a comparison.
-
-    Attributes:
-        label: of its contender.
-        seed: of its recipe.
-        report: what came out.
-    """
-
-    label: str
-    seed: int
-    report: RunReport
+OnRun = Callable[[str, int, "Finished | None"], None]
+OnStep = Callable[[str, int, StepProgress], None]
 
 
 def compare(
@@ -38,10 +28,15 @@ def compare(
     data: Path,
     directory: Path,
     *,
+    budget: float | None = None,
+    accelerator: str = "auto",
+    devices: int = 1,
+    cache: Path | None = None,
+    save_every: float = 60.0,
     environment: Callable[[], Mapping[str, Any]] = dict,
-    on_run: Callable[[str, int, Finished | None], None] | None = None,
-    on_step: Callable[[StepProgress], None] | None = None,
-    **options: Any,
+    on_run: OnRun | None = None,
+    on_step: OnStep | None = None,
+    on_read: Callable[[int, int], None] | None = None,
 ) -> list[Finished]:
     """Trains every contender with every seed: all contenders with the first seed, then all with the second, ....
 
@@ -53,61 +48,68 @@ def compare(
         seeds: at least one.
         data: folder with train/CLASS/* and test/CLASS/*.
         directory: of the comparison.
-        environment: called once a run; machine, versions, date and command.
+        budget: minutes that a run of the slowest contender may take, from which the number of steps of all is made;
+            None for the recipe's own length.
+        accelerator: "auto", "cpu" or "cuda".
+        devices: runs at a time, each on a device of its own; on the CPU each has its share of the threads.
+        cache: folder for decoded images; by default in the data's folder.
+        save_every: seconds between saved states within an epoch.
+        environment: called once a run; machine, versions, date and command. With several devices it must be a function
+            of a module, and so must ``data``'s and ``directory``'s owner guard its script by ``__main__``.
         on_run: called with label and seed before a run, and with what came out after it.
-        on_step: called after every step of every run.
-        **options: of ``saccade.training.train``.
+        on_step: called with label, seed and how far the run has come.
+        on_read: called while images are read for the first time.
 
     Raises:
         SaccadeError: as ``saccade.training.train``; or ``directory`` holds a run of another recipe.
     """
     for recipe in contenders.values():
-        build_network(recipe)  # a gate that does not fit is told before hours of training, not after
+        tasks.get(recipe.task).build(recipe)  # a gate that does not fit is told before hours of training, not after
+    accelerator = _resolved(accelerator, devices)
+    threads = max(1, torch.get_num_threads() // devices)
+    made = _prepared(contenders, data, directory, budget, accelerator, threads, cache, on_read)
+    if made is not None:
+        contenders = {label: made.applied(recipe) for label, recipe in contenders.items()}
     done = {(run.label, run.seed): run for run in finished_runs(contenders, seeds, directory)}
-    for seed, label, recipe in _queue(contenders, seeds):
-        if (label, seed) in done:
-            continue
-        if on_run is not None:
-            on_run(label, seed, None)
-        name = run_name(label, seed)
-        report = train(
-            recipe,
-            data,
-            directory / STATES / name,
-            resume=True,
-            environment=environment(),
-            on_step=on_step,
-            **options,
-        )
-        (directory / RUNS).mkdir(parents=True, exist_ok=True)
-        save_json(directory / RUNS / f"{name}.json", {"label": label, "seed": seed, "report": report.to_dict()})
-        done[label, seed] = Finished(label, seed, report)
-        if on_run is not None:
-            on_run(label, seed, done[label, seed])
-    return [done[label, seed] for seed, label, _ in _queue(contenders, seeds)]
+    jobs = [job for job in _queue(contenders, seeds) if (job.label, job.seed) not in done]
+    settings = Settings(data, directory, accelerator, cache, save_every, made, threads)
+    if devices == 1 or len(jobs) < 2:
+        for job in jobs:
+            if on_run is not None:
+                on_run(job.label, job.seed, None)
+            done[job.label, job.seed] = carry_out(job, settings, environment, on_step)
+            if on_run is not None:
+                on_run(job.label, job.seed, done[job.label, job.seed])
+    else:
+        for run in carry_out_in_workers(jobs, settings, min(devices, len(jobs)), environment, on_run, on_step):
+            done[run.label, run.seed] = run
+    return [done[job.label, job.seed] for job in _queue(contenders, seeds)]
 
 
 def finished_runs(contenders: Mapping[str, Recipe], seeds: Sequence[int], directory: Path) -> list[Finished]:
-    """Returns the runs of a comparison that are finished.
+    """Returns the runs of a comparison that are finished; of the length that its budget gave, where it has one.
 
     Raises:
         CheckpointError: a file in ``directory/runs`` cannot be read, or is a run of another recipe.
     """
+    budget = saved_budget(directory)
+    if budget is not None:
+        contenders = {label: budget.applied(recipe) for label, recipe in contenders.items()}
     found = []
-    for seed, label, recipe in _queue(contenders, seeds):
-        path = directory / RUNS / f"{run_name(label, seed)}.json"
+    for job in _queue(contenders, seeds):
+        path = directory / RUNS / f"{run_name(job.label, job.seed)}.json"
         if not path.is_file():
             continue
         try:
             report = RunReport.from_dict(json.loads(path.read_text(encoding="utf-8"))["report"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{str(path)!r} is not a run's report that can be read: {error}") from error
-        if report.fingerprint != recipe.fingerprint:
+        if report.fingerprint != job.recipe.fingerprint:
             raise CheckpointError(
-                f"{str(path)!r} is a run of another recipe ({report.fingerprint}, not {recipe.fingerprint}); give the "
-                "recipe and settings of that comparison, or another --output"
+                f"{str(path)!r} is a run of another recipe ({report.fingerprint}, not {job.recipe.fingerprint}); give "
+                "the recipe and settings of that comparison, or another --output"
             )
-        found.append(Finished(label, seed, report))
+        found.append(Finished(job.label, job.seed, report))
     return found
 
 
@@ -116,7 +118,47 @@ def run_name(label: str, seed: int) -> str:
     return f"{re.sub(r'[^A-Za-z0-9._=-]', '_', label)}-seed{seed}"
 
 
-def _queue(contenders: Mapping[str, Recipe], seeds: Sequence[int]) -> Iterator[tuple[int, str, Recipe]]:
+def _queue(contenders: Mapping[str, Recipe], seeds: Sequence[int]) -> Iterator[Job]:
     for seed in seeds:
         for label, recipe in contenders.items():
-            yield seed, label, recipe.replace(seed=seed)
+            yield Job(label, seed, recipe.replace(seed=seed), run_name(label, seed))
+
+
+def _resolved(accelerator: str, devices: int) -> str:
+    """Returns which accelerator "auto" means.
+
+    Raises:
+        RecipeError: there are not so many devices.
+    """
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    there = torch.cuda.device_count() if accelerator in ("cuda", "gpu") else devices
+    if devices > there:
+        raise RecipeError(f"{devices} devices were asked for and {there} are there; give --devices {max(1, there)}")
+    return accelerator
+
+
+def _prepared(
+    contenders: Mapping[str, Recipe],
+    data: Path,
+    directory: Path,
+    minutes: float | None,
+    accelerator: str,
+    threads: int,
+    cache: Path | None,
+    on_read: Callable[[int, int], None] | None,
+) -> Budget | None:
+    """Decodes the images, and settles the length of the runs with as many threads as each will have."""
+    first = next(iter(contenders.values()))
+    fabric = launch(first.precision, accelerator, 1, 1)
+    splits = load_splits(first, data, fabric, cache, on_read)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot make the folder {str(directory)!r}: {error.strerror}; choose another") from error
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        return settled_budget(contenders, minutes, splits, fabric, directory)
+    finally:
+        torch.set_num_threads(before)

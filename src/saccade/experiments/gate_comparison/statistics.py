@@ -52,3 +52,19 @@ def paired_difference(values: Mapping[int, float], reference: Mapping[int, float
     """
     differences = [value - reference[seed] for seed, value in values.items() if seed in reference]
     return summarise(differences) if differences else None
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Returns p values corrected for their number by Holm's method, in the same order, each at most 1.
+
+    The smallest is multiplied by their number, the next by one less, and so on, and none becomes smaller than one
+    before it. It holds whatever the tests have to do with one another.
+
+    Source: Holm 1979, A Simple Sequentially Rejective Multiple Test Procedure.
+    """
+    corrected = [0.0] * len(values)
+    highest = 0.0
+    for rank, index in enumerate(sorted(range(len(values)), key=lambda place: values[place])):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
+        corrected[index] = highest
+    return corrected

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from saccade.experiments.gate_comparison.queue import Finished
-from saccade.experiments.gate_comparison.statistics import Interval, paired_difference, summarise
+from saccade.experiments.gate_comparison.job import Finished
+from saccade.experiments.gate_comparison.statistics import Interval, holm, paired_difference, summarise
 
 REFERENCE = "none"
 
@@ -26,6 +26,7 @@ class Row:
         training_seconds: a run, median over the seeds.
         images_per_second: in training, median over the seeds.
         inference_ms: of one image in a batch, or None where it was not timed.
+        corrected_p: of the difference, by Holm's method over all that are in the table; None without one.
     """
 
     label: str
@@ -36,6 +37,7 @@ class Row:
     training_seconds: float
     images_per_second: float
     inference_ms: float | None
+    corrected_p: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as plain values for JSON."""
@@ -54,16 +56,22 @@ def rows(runs: Sequence[Finished], inference: Mapping[str, float] | None = None)
         by_label.setdefault(run.label, []).append(run)
     accuracies = {label: {run.seed: run.report.accuracy for run in own} for label, own in by_label.items()}
     reference = accuracies.get(REFERENCE, {})
+    differences = {
+        label: None if label == REFERENCE else paired_difference(own, reference) for label, own in accuracies.items()
+    }
+    tested = {label: found.p for label, found in differences.items() if found is not None and found.p is not None}
+    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
     return [
         Row(
             label,
             summarise(list(accuracies[label].values())),
-            None if label == REFERENCE else paired_difference(accuracies[label], reference),
+            differences[label],
             own[0].report.parameters,
             own[0].report.macs,
             statistics.median(run.report.seconds for run in own),
             statistics.median(run.report.images_per_second for run in own),
             (inference or {}).get(label),
+            corrected.get(label),
         )
         for label, own in by_label.items()
     ]
@@ -86,25 +94,31 @@ def to_markdown(found: Sequence[Row], runs: Sequence[Finished], expected: int) -
         f"for all; accuracy on {runs[0].report.test_images:,} test images after the last step. "
         f"{len(runs)} of {expected} runs are finished.",
         "",
-        "| gate | runs | accuracy % | minus none, paired | p | parameters | MACs M | training s | images/s "
+        "| gate | runs | accuracy % | minus none, paired | p | p, Holm | parameters | MACs M | training s | images/s "
         "| inference ms |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in found:
         p = "" if row.difference is None or row.difference.p is None else f"{row.difference.p:.3f}"
+        corrected = "" if row.corrected_p is None else f"{row.corrected_p:.3f}"
         inference = "" if row.inference_ms is None else f"{row.inference_ms:.3f}"
         lines.append(
             f"| {row.label} | {row.accuracy.count} | {_percent(row.accuracy)} | {_percent(row.difference, '+')} | {p} "
-            f"| {row.parameters:,} | {row.macs / 1e6:.3f} | {row.training_seconds:.0f} | {row.images_per_second:.0f} "
-            f"| {inference} |"
+            f"| {corrected} | {row.parameters:,} | {row.macs / 1e6:.3f} | {row.training_seconds:.0f} "
+            f"| {row.images_per_second:.0f} | {inference} |"
         )
     environment = runs[0].report.environment
     lines += [
         "",
         "± is the half width of the 95 % interval by Student's t over the seeds; p is of the paired t test against "
-        "none, two-sided and not corrected for the number of gates. MACs are counted in truth, deformable kernels "
-        "included.",
+        "none, two-sided, beside it corrected for the number of gates by Holm's method. MACs are counted in truth, "
+        "deformable kernels included.",
     ]
+    budget = runs[0].report.budget
+    if budget is not None:
+        paces = ", ".join(f"{label} {seconds * 1e3:.0f}" for label, seconds in budget["step_seconds"].items())
+        lines += ["", f"The number of steps was made from a budget of {budget['minutes']:g} minutes for a run of the "
+                  f"slowest, by milliseconds a step measured before training: {paces}."]  # fmt: skip
     if environment:
         lines += ["", f"{environment.get('machine')}, {environment.get('threads')} thread(s), "
                   f"{environment.get('date')}: `{environment.get('command')}`"]  # fmt: skip

@@ -16,7 +16,7 @@ from saccade.training.checkpoint import save_json, save_text, save_weights
 from saccade.training.images import Images
 from saccade.training.tolerant import TolerantRecipe, TolerantStep, fine_tune
 
-THRESHOLDS = (0.1, 0.3, 1.0, 3.0, 10.0)
+THRESHOLDS = (0.003, 0.01, 0.03, 0.1, 0.3)
 SHOWN_STEPS = 20
 """Steps kept in the report, evenly spaced."""
 

@@ -10,6 +10,8 @@ from torch import Tensor
 def by_grid_sample(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor) -> Tensor:
     """Returns the deformable convolution, (N, C, H, W).
 
+    Samples are taken in float32 at least, whatever the type of ``x``.
+
     Args:
         x: (N, M, H, W).
         offset: (N, 2 * G * K, H, W) in places, (dy, dx) a tap, taps row by row, offset groups outermost.
@@ -20,6 +22,9 @@ def by_grid_sample(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tenso
     side = weight.shape[-1]
     taps = side * side
     offset_groups = offset.shape[1] // (2 * taps)
+    kind, precise = x.dtype, torch.promote_types(x.dtype, torch.float32)
+    if precise != kind or offset.dtype != kind:  # in an exported graph a conversion to the same type is still a node
+        x, offset, mask = x.to(precise), offset.to(precise), None if mask is None else mask.to(precise)
     shift = offset.reshape(batch * offset_groups, taps, 2, height, width)
     rows = shift[:, :, 0] + _grid(height, width, side, 0, offset)
     columns = shift[:, :, 1] + _grid(height, width, side, 1, offset)
@@ -27,12 +32,16 @@ def by_grid_sample(x: Tensor, offset: Tensor, mask: Tensor | None, weight: Tenso
     grid = torch.stack(((2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1), dim=-1)
     sampled = F.grid_sample(
         x.reshape(batch * offset_groups, channels // offset_groups, height, width),
-        grid.reshape(batch * offset_groups, taps * height, width, 2).to(x.dtype),
+        grid.reshape(batch * offset_groups, taps * height, width, 2),
         align_corners=False,
     ).reshape(batch, offset_groups, channels // offset_groups, taps, height, width)
     if mask is not None:
-        sampled = sampled * mask.reshape(batch, offset_groups, 1, taps, height, width).to(x.dtype)
-    kernel = weight.reshape(weight.shape[0], -1, 1, 1).to(x.dtype)
+        sampled = sampled * mask.reshape(batch, offset_groups, 1, taps, height, width)
+    if precise != kind:
+        sampled = sampled.to(kind)
+    kernel = weight.reshape(weight.shape[0], -1, 1, 1)
+    if weight.dtype != kind:
+        kernel = kernel.to(kind)
     return F.conv2d(sampled.reshape(batch, channels * taps, height, width), kernel, groups=channels // weight.shape[1])
 
 

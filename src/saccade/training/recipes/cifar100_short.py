@@ -13,6 +13,7 @@ from saccade.training.recipes.registry import recipes
 CIFAR100_SHORT = recipes.register("cifar100-short")(
     Recipe(
         name="cifar100-short",
+        data="cifar100",
         network="cifar-resnet20",
         width=8,
         epochs=2,
