@@ -7,7 +7,7 @@ import torch
 
 import saccade
 from saccade.errors import PolicyError
-from saccade.policy import Frugal, Policy, SceneChange, Tolerance
+from saccade.policy import Balanced, Frugal, Policy, SceneChange, Tolerance
 from saccade.runtime import Program
 from saccade.runtime.sensitivity import sensitivities
 from saccade.runtime.thresholds import FACTORS, thresholds
@@ -104,6 +104,12 @@ def test_a_first_frame_that_is_not_finite_makes_everything_told() -> None:
     stream = stream_of(Frugal(1.0, 0.0, scene=None))
     stream(broken)
     assert torch.allclose(stream(picture()), stream.dense(picture()), atol=1e-5)
+
+
+def test_a_network_too_narrow_for_any_transmission_is_watched_without_sensitivities() -> None:
+    stream = saccade.incremental(torch.nn.Conv2d(3, 4, 1).eval(), policy=Balanced(), threads=1)
+    for seed in range(3):
+        assert torch.allclose(stream(picture(seed)), stream.dense(picture(seed)), atol=1e-5)
 
 
 def test_by_place_needs_thresholds_in_units_of_sensitivity() -> None:

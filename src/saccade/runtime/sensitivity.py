@@ -54,9 +54,11 @@ def sensitivities(
         By the transmissions' outputs' names.
 
     Raises:
-        PolicyError: no output can be differentiated.
+        PolicyError: there are transmissions, but no output can be differentiated.
     """
     told = [operator.output for operator in graph.operators if isinstance(operator, Transmission)]
+    if not told:
+        return {}
     generator = torch.Generator().manual_seed(seed)
     with torch.inference_mode(mode=False), torch.enable_grad():  # whatever mode the stream is called in
         values = run_graph(graph, [frame.clone() for frame in frames], set(told))
