@@ -16,9 +16,11 @@ from saccade.training import Recipe, train
 KILLER = """
 import json, os, signal, sys
 from pathlib import Path
+import torch
 from saccade.training import Recipe, train
 from saccade.training.run import Run
 
+torch.set_num_threads(int(sys.argv[6]))  # another number of threads adds in another order
 folder, cache, output = map(Path, sys.argv[1:4])
 recipe = Recipe.from_dict(json.loads(sys.argv[4]))
 
@@ -63,6 +65,7 @@ def test_a_run_killed_anywhere_ends_in_the_same_bits(folder: Path, tmp_path: Pat
     recipe = recipe.replace(epochs=3, validation=0.25, batch=9).with_gate("das", options={"start": "identity"})
     whole = train(recipe, folder, tmp_path / "whole", cache=tmp_path, accelerator="cpu")
     words = [str(folder), str(tmp_path), str(tmp_path), json.dumps(recipe.to_dict()), json.dumps(KILLS)]
+    words.append(str(torch.get_num_threads()))
     ended = subprocess.run([sys.executable, "-c", KILLER, *words], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     files = {name: load_file(tmp_path / "whole" / f"{name}.safetensors") for name in ("last", "best")}
