@@ -146,9 +146,9 @@ class ChannelGather final : public Operator {
   public:
     ChannelGather(std::string name, int input, int output, std::vector<int> indices)
         : Operator(std::move(name), {input}, output), indices_(std::move(indices)) {
-        contiguous_ = true;
+        step_ = indices_.size() > 1 ? indices_[1] - indices_[0] : 1;
         for (size_t index = 1; index < indices_.size(); ++index) {
-            contiguous_ = contiguous_ && indices_[index] == indices_[index - 1] + 1;
+            step_ = indices_[index] == indices_[index - 1] + step_ ? step_ : 0;
         }
     }
 
@@ -157,24 +157,17 @@ class ChannelGather final : public Operator {
     void run(Session &session) const override {
         const View input = session.view(inputs[0]);
         const View target = session.view(output);
+        const KernelTable &kernels = session.kernels();
         parallel_runs(session, session.map(output), target.c, [&](const Run &run) {
-            for (int x = run.first_x; x < run.last_x; ++x) {
-                const float *source = input.at(run.image, run.y, x);
-                float *place = target.at(run.image, run.y, x);
-                if (contiguous_) {
-                    std::memcpy(place, source + indices_[0], indices_.size() * sizeof(float));
-                    continue;
-                }
-                for (size_t channel = 0; channel < indices_.size(); ++channel) {
-                    place[channel] = source[indices_[channel]];
-                }
-            }
+            kernels.gather({indices_.data(), step_}, input.at(run.image, run.y, run.first_x), input.pixel_stride,
+                           target.at(run.image, run.y, run.first_x), target.pixel_stride, target.c,
+                           run.last_x - run.first_x);
         });
     }
 
   private:
-    std::vector<int> indices_;
-    bool contiguous_;
+    std::vector<int32_t> indices_;
+    int32_t step_;
 };
 
 class Pad final : public Operator {

@@ -1,4 +1,5 @@
-// Functions of one or two tensors, place by place: activations, batch norm on its own, sums, products.
+// Functions of one or two tensors, place by place: activations, batch norm on its own, sums, products, and channels in
+// another order.
 #pragma once
 
 #include "vector.h"
@@ -54,6 +55,32 @@ static void elementwise(const ElementwiseArguments &arguments, const float *firs
         }
         first += first_stride;
         second += second_stride;
+        output += output_stride;
+    }
+}
+
+// Channels `step` apart, which compilers turn into whole loads and shuffles where they know the step.
+template <int Step>
+static SACCADE_INLINE void gather_steps(const float *__restrict input, int32_t channels, float *__restrict output) {
+    for (int channel = 0; channel < channels; ++channel) {
+        output[channel] = input[channel * Step];
+    }
+}
+
+static void gather(const ChannelOrder &order, const float *input, int64_t input_stride, float *output,
+                   int64_t output_stride, int32_t channels, int32_t count) {
+    const int32_t *indices = order.indices;
+    for (int place = 0; place < count; ++place) {
+        if (order.step == 1) {
+            gather_steps<1>(input + indices[0], channels, output);
+        } else if (order.step == 2) {
+            gather_steps<2>(input + indices[0], channels, output);
+        } else {
+            for (int channel = 0; channel < channels; ++channel) {
+                output[channel] = input[indices[channel]];
+            }
+        }
+        input += input_stride;
         output += output_stride;
     }
 }

@@ -31,6 +31,7 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::winograd,
         SACCADE_ISA::depthwise,
         SACCADE_ISA::elementwise,
+        SACCADE_ISA::gather,
         SACCADE_ISA::max_pool,
         SACCADE_ISA::average_pool,
         SACCADE_ISA::channel_maximum,

@@ -143,6 +143,11 @@ struct StandardizationArguments {
 constexpr int kCellSide = 8;
 
 // The kernels of one instruction set.
+struct ChannelOrder {
+    const int32_t *indices;
+    int32_t step; // from each index to the next; 0 where it is not always the same
+};
+
 struct KernelTable {
     const char *name;
     int32_t lanes;          // floats a vector
@@ -167,6 +172,9 @@ struct KernelTable {
     // `count` places of one row.
     void (*elementwise)(const ElementwiseArguments &, const float *first, int64_t first_stride, const float *second,
                         int64_t second_stride, float *output, int64_t output_stride, int32_t channels, int32_t count);
+    // output[c] = input[indices[c]] for `count` places of one row.
+    void (*gather)(const ChannelOrder &, const float *input, int64_t input_stride, float *output,
+                   int64_t output_stride, int32_t channels, int32_t count);
     void (*max_pool)(const PoolArguments &, const View &input, float *output, int32_t image, int32_t y, int32_t x);
     void (*average_pool)(const PoolArguments &, const View &input, float *output, int32_t image, int32_t y, int32_t x);
     float (*channel_maximum)(const float *input, int32_t channels);
