@@ -22,7 +22,7 @@ template <int Vectors> constexpr int tile_pixels() {
     if constexpr (kLanes == 16 || kMaxVectors == 4) {
         return Vectors == 4 ? 6 : Vectors == 3 ? 8 : 12;
     } else {
-        return Vectors == 2 ? 6 : 10;
+        return Vectors == 3 ? 4 : Vectors == 2 ? 6 : 10;
     }
 }
 
@@ -196,13 +196,12 @@ static void chunk_pass(const ConvolutionArguments &arguments, const Panel &panel
     case 2:
         panel_pass<2>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
         break;
+    case 3:
+        panel_pass<3>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
+        break;
     default:
         if constexpr (kMaxVectors == 4) {
-            if (panel.vectors == 3) {
-                panel_pass<3>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
-            } else {
-                panel_pass<4>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
-            }
+            panel_pass<4>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
         }
     }
 }

@@ -24,13 +24,13 @@ constexpr int kLanes = 16;
 constexpr int kMaxVectors = 4;
 #elif defined(__AVX2__)
 constexpr int kLanes = 8;
-constexpr int kMaxVectors = 2;
+constexpr int kMaxVectors = 3;
 #elif defined(__aarch64__)
 constexpr int kLanes = 4;
 constexpr int kMaxVectors = 4;
 #else
 constexpr int kLanes = 4;
-constexpr int kMaxVectors = 2;
+constexpr int kMaxVectors = 3;
 #endif
 
 typedef float Vector __attribute__((vector_size(kLanes * 4)));

@@ -143,13 +143,12 @@ static void winograd_products(int vectors, const float *weights, const float *co
     case 2:
         winograd_products<2>(weights, inputs, count, channels, products);
         break;
+    case 3:
+        winograd_products<3>(weights, inputs, count, channels, products);
+        break;
     default:
         if constexpr (kMaxVectors == 4) {
-            if (vectors == 3) {
-                winograd_products<3>(weights, inputs, count, channels, products);
-            } else {
-                winograd_products<4>(weights, inputs, count, channels, products);
-            }
+            winograd_products<4>(weights, inputs, count, channels, products);
         }
     }
 }
