@@ -345,6 +345,14 @@ NB_MODULE(native, module) {
                          uintptr_t bytes) { self.force(height, width, reinterpret_cast<const uint8_t *>(bytes)); })
         .def("stop_forcing", &saccade::Session::stop_forcing)
         .def_prop_ro("bytes", &saccade::Session::bytes)
+        .def_prop_ro("macs_done",
+                     [](const saccade::Session &self) {
+                         int64_t total = 0;
+                         for (const auto &counter : self.counters) {
+                             total += counter.macs;
+                         }
+                         return total;
+                     })
         .def_prop_ro("counters", [](const saccade::Session &self) {
             nb::list rows;
             for (const auto &counter : self.counters) {

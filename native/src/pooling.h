@@ -19,40 +19,54 @@ static SACCADE_INLINE void clip(int origin, int taps, int dilation, int size, in
     last = origin + (taps - 1) * dilation < size ? taps : (size - origin + dilation - 1) / dilation;
 }
 
+// The part of a window that lies inside the input: its first place, and how many rows and columns it has.
+struct Window {
+    const float *origin;
+    int64_t row_step, column_step;
+    int rows, columns;
+};
+
 template <int Vectors>
-static SACCADE_INLINE void max_pool_place(const PoolArguments &arguments, const View &input, float *output,
-                                          int32_t image, int32_t y, int32_t x) {
-    const int top = y * arguments.stride_y - arguments.pad_top;
-    const int left = x * arguments.stride_x - arguments.pad_left;
-    int first_row, last_row, first_column, last_column;
-    clip(top, arguments.kernel_height, arguments.dilation_y, input.h, first_row, last_row);
-    clip(left, arguments.kernel_width, arguments.dilation_x, input.w, first_column, last_column);
-    const float *origin = input.at(image, top, left);
-    const int64_t row_step = arguments.dilation_y * input.row_stride;
-    const int64_t column_step = arguments.dilation_x * input.pixel_stride;
-    for (int channel = 0; channel < input.c; channel += Vectors * kLanes) {
-        Maximum largest[Vectors];
-        for (int row = first_row; row < last_row; ++row) {
-            for (int column = first_column; column < last_column; ++column) {
-                const float *source = origin + row * row_step + column * column_step + channel;
+static SACCADE_INLINE void max_pool_channels(const Window &window, int channel, int channels, float *output) {
+    Maximum largest[Vectors];
+    for (int row = 0; row < window.rows; ++row) {
+        const float *source = window.origin + row * window.row_step + channel;
+        for (int column = 0; column < window.columns; ++column) {
 #pragma GCC unroll 4
-                for (int vector = 0; vector < Vectors; ++vector) {
-                    largest[vector].take(load(source + vector * kLanes));
-                }
+            for (int vector = 0; vector < Vectors; ++vector) {
+                largest[vector].take(load(source + vector * kLanes));
             }
+            source += window.column_step;
         }
-        for (int vector = 0; vector < Vectors && channel + vector * kLanes < input.c; ++vector) {
-            store_channels(output, channel + vector * kLanes, input.c, largest[vector].value());
-        }
+    }
+#pragma GCC unroll 4
+    for (int vector = 0; vector < Vectors; ++vector) {
+        store_channels(output, channel + vector * kLanes, channels, largest[vector].value());
     }
 }
 
 static void max_pool(const PoolArguments &arguments, const View &input, float *output, int32_t image, int32_t y,
                      int32_t x) {
-    if (input.c <= 2 * kLanes) {
-        max_pool_place<2>(arguments, input, output, image, y, x);
-    } else {
-        max_pool_place<4>(arguments, input, output, image, y, x);
+    const int top = y * arguments.stride_y - arguments.pad_top;
+    const int left = x * arguments.stride_x - arguments.pad_left;
+    int first_row, last_row, first_column, last_column;
+    clip(top, arguments.kernel_height, arguments.dilation_y, input.h, first_row, last_row);
+    clip(left, arguments.kernel_width, arguments.dilation_x, input.w, first_column, last_column);
+    const int64_t row_step = arguments.dilation_y * input.row_stride;
+    const int64_t column_step = arguments.dilation_x * input.pixel_stride;
+    const Window window = {input.at(image, top, left) + first_row * row_step + first_column * column_step, row_step,
+                           column_step, last_row - first_row, last_column - first_column};
+    int channel = 0;
+    for (; input.c - channel > 3 * kLanes; channel += 4 * kLanes) {
+        max_pool_channels<4>(window, channel, input.c, output);
+    }
+    const int left_over = input.c - channel;
+    if (left_over > 2 * kLanes) {
+        max_pool_channels<3>(window, channel, input.c, output);
+    } else if (left_over > kLanes) {
+        max_pool_channels<2>(window, channel, input.c, output);
+    } else if (left_over > 0) {
+        max_pool_channels<1>(window, channel, input.c, output);
     }
 }
 

@@ -95,6 +95,19 @@ struct Maximum {
         const __m512 nan = _mm512_set1_ps(__builtin_nanf(""));
         return reinterpret_cast<Vector>(_mm512_mask_mov_ps(reinterpret_cast<__m512>(largest), unordered, nan));
     }
+#elif defined(__AVX2__)
+    __m256 unordered = {};
+
+    SACCADE_INLINE void take(Vector value) {
+        const auto raw = reinterpret_cast<__m256>(value);
+        unordered = _mm256_or_ps(unordered, _mm256_cmp_ps(raw, raw, _CMP_UNORD_Q));
+        largest = reinterpret_cast<Vector>(_mm256_max_ps(raw, reinterpret_cast<__m256>(largest)));
+    }
+
+    SACCADE_INLINE Vector value() const {
+        const __m256 nan = _mm256_set1_ps(__builtin_nanf(""));
+        return reinterpret_cast<Vector>(_mm256_blendv_ps(reinterpret_cast<__m256>(largest), nan, unordered));
+    }
 #else
     Mask unordered = {};
 

@@ -142,12 +142,12 @@ struct StandardizationArguments {
 // Side in places of the cells in which frames are compared: a block of a codec.
 constexpr int kCellSide = 8;
 
-// The kernels of one instruction set.
 struct ChannelOrder {
     const int32_t *indices;
     int32_t step; // from each index to the next; 0 where it is not always the same
 };
 
+// The kernels of one instruction set.
 struct KernelTable {
     const char *name;
     int32_t lanes;          // floats a vector

@@ -17,6 +17,7 @@ def multiply_adds(instruction_set: str, rounds: int) -> int: ...
 class Session:
     bytes: int
     counters: list[tuple[int, int, float]]
+    macs_done: int
     def __getattr__(self, name: str) -> Any: ...
 
 class Program:

@@ -20,7 +20,7 @@ from saccade.runtime.report import FallbackCounter, Report, make_report
 from saccade.runtime.sensitivity import sensitivities as measure_sensitivities
 
 if TYPE_CHECKING:
-    from saccade.runtime.program import Program
+    from saccade.runtime.program import Program, Segment
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Session:
     def __init__(self, program: Program, *, poison: bool = False, memory: Any = None) -> None:
         self.program = program
         self._native = program.native.session(program.threads, poison) if memory is None else memory
-        self._dense_native: Any = None
+        self._dense_session: Session | None = None
         self._values: dict[str, torch.Tensor] = {}
         self._changed: dict[str, bool] = {}
         self._pacing = Pacing()
@@ -87,11 +87,11 @@ class Session:
     def dense(self, *arguments: Any, **keywords: Any) -> Any:
         """Runs the same engine densely on a frame, without touching the memory of the stream."""
         frames = self._flatten(arguments, keywords)
-        if self._dense_native is None:
-            self._dense_native = self.program.native.session(self.program.threads, False)
-        self._dense_native.reset()
-        fresh = Session(self.program, memory=self._dense_native)
-        return fresh._advance(frames, take_all=True)
+        if self._dense_session is None:
+            memory = self.program.native.session(self.program.threads, False)
+            self._dense_session = Session(self.program, memory=memory)
+        self._dense_session.reset()
+        return self._dense_session._advance(frames, take_all=True)
 
     def refresh(self, *arguments: Any, **keywords: Any) -> Any:
         """Computes the last frame once more, afresh, with nothing of earlier frames kept: a keyframe after the fact.
@@ -338,9 +338,14 @@ class Session:
                 self._run_fallback(segment.fallback)
                 continue
             self._native.run(segment.first, segment.last)
-            for step in self.program.native_steps[segment.first : segment.last]:
-                if step.output in self._values and self._native.changed(self.program.tensor_numbers[step.output]):
-                    del self._values[step.output]
+            if self._values:
+                self._drop_changed(segment)
+
+    def _drop_changed(self, segment: Segment) -> None:
+        """Lets go of what torch read of a segment's tensors where they have changed since."""
+        for step in self.program.native_steps[segment.first : segment.last]:
+            if step.output in self._values and self._native.changed(self.program.tensor_numbers[step.output]):
+                del self._values[step.output]
 
     def _settle(self) -> None:
         """Marks that nothing changed, so that change maps tell the truth."""
@@ -369,7 +374,7 @@ class Session:
         self._fallbacks[operator.name].add(time.perf_counter() - began)
 
     def _macs_done(self) -> int:
-        return sum(row[0] for row in self._native.counters)
+        return int(self._native.macs_done)
 
     def _pointers(self, operator: Fallback) -> set[int]:
         return {self._values[name].data_ptr() for name in operator.inputs if name in self._values}
