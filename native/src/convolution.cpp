@@ -72,17 +72,46 @@ class Depthwise final : public Operator {
         const View residual = added ? session.view(inputs[1]) : View{};
         const KernelTable &kernels = session.kernels();
         const int64_t cost = int64_t{target.c} * shape_.kernel_height * shape_.kernel_width;
-        parallel_runs(session, session.map(output), cost, [&](const Run &run) {
-            kernels.depthwise(packed_.arguments(),
-                              input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
-                                       int64_t{run.first_x} * shape_.stride_x - shape_.pad_left),
-                              input.pixel_stride, input.row_stride, target.at(run.image, run.y, run.first_x),
-                              target.pixel_stride, added ? residual.at(run.image, run.y, run.first_x) : nullptr,
-                              residual.pixel_stride, target.c, run.last_x - run.first_x);
+        const int block = channel_block(session.map(output), input);
+        parallel_ranges(session, session.map(output), cost, [&](int64_t first, int64_t last) {
+            for (int channel = 0; channel < target.c; channel += block) {
+                DepthwiseArguments arguments = packed_.arguments();
+                arguments.weights += channel;
+                arguments.bias += channel;
+                const int channels = std::min(block, target.c - channel);
+                for_each_run(session.map(output), first, last, [&](const Run &run) {
+                    kernels.depthwise(
+                        arguments,
+                        input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
+                                 int64_t{run.first_x} * shape_.stride_x - shape_.pad_left) +
+                            channel,
+                        input.pixel_stride, input.row_stride, target.at(run.image, run.y, run.first_x) + channel,
+                        target.pixel_stride, added ? residual.at(run.image, run.y, run.first_x) + channel : nullptr,
+                        residual.pixel_stride, channels, run.last_x - run.first_x);
+                });
+            }
         });
     }
 
   private:
+    // Channels that go through all places together. A row of places is read again for each row of its window: where the
+    // rows of a window do not fit the first cache with all their channels, they do with a line's or two.
+    int channel_block(const ChangeMap &map, const View &input) const {
+        constexpr int kLine = 16;
+        const auto runs = static_cast<int64_t>(map.runs().size());
+        if (shape_.stride_x != 1 || input.c < 4 * kLine || map.active() < kLongRun * runs) {
+            return input.c;
+        }
+        const int64_t rows = int64_t{shape_.kernel_height} * input.w * input.c;
+        if (rows > kManyFloats && input.w >= 48) {
+            return kLine;
+        }
+        return shape_.kernel_height >= 5 ? 2 * kLine : input.c;
+    }
+
+    static constexpr int64_t kLongRun = 20;
+    static constexpr int64_t kManyFloats = 32 * 1024;
+
     ConvolutionShape shape_;
     PackedDepthwise packed_;
 };
