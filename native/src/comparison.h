@@ -1,4 +1,5 @@
-// Where two frames differ, bit by bit: NaN equals itself, and no rounding is involved.
+// What a frame goes through before the first operator: where it differs from the one before, bit by bit (NaN equals
+// itself, and no rounding is involved), and its planes laid out by places.
 #pragma once
 
 #include "vector.h"
@@ -55,6 +56,19 @@ static bool compare(const float *frame, const float *reference, int64_t count, u
         }
     }
     return any;
+}
+
+// Compilers turn this into whole loads and shuffles.
+template <typename Element>
+static void interleave(const Element *planes, int64_t plane, int64_t count, float *__restrict target) {
+    const Element *__restrict first = planes;
+    const Element *__restrict second = planes + plane;
+    const Element *__restrict third = planes + 2 * plane;
+    for (int64_t place = 0; place < count; ++place) {
+        target[3 * place] = static_cast<float>(first[place]);
+        target[3 * place + 1] = static_cast<float>(second[place]);
+        target[3 * place + 2] = static_cast<float>(third[place]);
+    }
 }
 
 } // namespace saccade::SACCADE_ISA

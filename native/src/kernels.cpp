@@ -45,6 +45,8 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::join_moments,
         SACCADE_ISA::standardize,
         SACCADE_ISA::sample,
+        SACCADE_ISA::interleave<float>,
+        SACCADE_ISA::interleave<uint8_t>,
         SACCADE_ISA::compare,
         SACCADE_ISA::multiply_adds,
         SACCADE_ISA::cell_sums_of_floats,

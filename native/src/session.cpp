@@ -209,25 +209,33 @@ void Session::reset() {
     }
 }
 
+namespace {
+
+void interleave(const KernelTable &kernels, const float *planes, int64_t plane, int64_t count, float *target) {
+    kernels.interleave_floats(planes, plane, count, target);
+}
+
+void interleave(const KernelTable &kernels, const uint8_t *planes, int64_t plane, int64_t count, float *target) {
+    kernels.interleave_bytes(planes, plane, count, target);
+}
+
+} // namespace
+
 template <typename Element>
 void Session::take_run(const View &view, const Element *frame, Element *reference, const Run &run) {
     const int64_t plane = int64_t{view.h} * view.w;
     const int64_t base = int64_t{run.image} * view.c * plane + int64_t{run.y} * view.w;
     float *target = view.at(run.image, run.y, 0);
-    if (view.c == 3) { // one pass for what most frames are
-        const Element *red = frame + base, *green = red + plane, *blue = green + plane;
-        for (int x = run.first_x; x < run.last_x; ++x) {
-            float *place = target + x * view.pixel_stride;
-            place[0] = static_cast<float>(red[x]);
-            place[1] = static_cast<float>(green[x]);
-            place[2] = static_cast<float>(blue[x]);
-        }
+    const bool three = view.c == 3 && view.pixel_stride == 3; // one pass for what most frames are
+    if (three) {
+        interleave(kernels(), frame + base + run.first_x, plane, run.last_x - run.first_x,
+                   target + run.first_x * view.pixel_stride);
     }
     for (int channel = 0; channel < view.c; ++channel) {
         const Element *source = frame + base + channel * plane;
         std::memcpy(reference + base + channel * plane + run.first_x, source + run.first_x,
                     static_cast<size_t>(run.last_x - run.first_x) * sizeof(Element));
-        for (int x = run.first_x; view.c != 3 && x < run.last_x; ++x) {
+        for (int x = run.first_x; !three && x < run.last_x; ++x) {
             target[x * view.pixel_stride + channel] = static_cast<float>(source[x]);
         }
     }

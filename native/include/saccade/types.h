@@ -206,6 +206,9 @@ struct KernelTable {
     // A weighted sum of four places, times a factor.
     void (*sample)(const float *const corners[4], const float weights[4], float factor, int32_t channels,
                    float *output);
+    // Three planes, `plane` elements apart, to places of three channels.
+    void (*interleave_floats)(const float *planes, int64_t plane, int64_t count, float *target);
+    void (*interleave_bytes)(const uint8_t *planes, int64_t plane, int64_t count, float *target);
     // Marks in `changed` (one byte a place, others kept) where a bit of `frame` and `reference` differs; returns
     // whether any does, and at once where `changed` is null.
     bool (*compare)(const float *frame, const float *reference, int64_t count, uint8_t *changed);
