@@ -86,6 +86,44 @@ static int32_t transmit(const float *values, float *copy, const float *threshold
     return count;
 }
 
+// Which of 64 floats, from `values` and `copy` on, moved by more than their thresholds; `vectors` of them count.
+static SACCADE_INLINE uint64_t moved_floats(const float *values, const float *copy, const float *thresholds,
+                                            int32_t vectors) {
+    uint64_t moved = 0;
+    for (int vector = 0; vector < vectors; ++vector) {
+        const Vector value = load(values + vector * kLanes), told = load(copy + vector * kLanes);
+        Mask value_bits, told_bits;
+        std::memcpy(&value_bits, &value, sizeof value_bits);
+        std::memcpy(&told_bits, &told, sizeof told_bits);
+        const Mask small = (absolute(value - told) <= load(thresholds + vector * kLanes)) | (value_bits == told_bits);
+        moved |= uint64_t{~bits_of(small) & ((1u << (kLanes - 1) << 1) - 1u)} << vector * kLanes;
+    }
+    return moved;
+}
+
+// The places of a row, packed one behind the other with few channels each, at which something is to be told.
+static void moved_places(const float *values, const float *copy, const float *thresholds, int32_t channels,
+                         int32_t count, uint8_t *moved) {
+    constexpr int most = 64;
+    float repeated[most];
+    for (int index = 0; index < kLanes * channels; ++index) {
+        repeated[index] = thresholds[index % channels];
+    }
+    const uint64_t place = (uint64_t{1} << channels) - 1;
+    int first = 0;
+    for (; first + kLanes <= count; first += kLanes) { // as many places as a vector has lanes are whole vectors
+        uint64_t bits = moved_floats(values + first * channels, copy + first * channels, repeated, channels);
+        if (bits == 0) {
+            std::memset(moved + first, 0, kLanes);
+            continue;
+        }
+        for (int index = 0; index < kLanes; ++index, bits >>= channels) {
+            moved[first + index] = (bits & place) != 0;
+        }
+    }
+    std::memset(moved + first, 1, static_cast<size_t>(count - first)); // one by one
+}
+
 // Of the weighted squared differences of a place's channels the mean or the largest; NaN where a difference is NaN.
 static float place_difference(const float *values, const float *copy, const float *weights, int32_t channels,
                               bool largest) {

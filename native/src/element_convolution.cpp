@@ -114,25 +114,54 @@ class ElementConvolution : public Operator {
         return pointwise_ ? session.map(inputs[0]) : session.memory<ElementMemory>(*this).windows;
     }
 
-    // The deltas that reach one output place by the taps [first_tap, last_tap).
-    int gather(const View &input, const TransmissionMemory &sent, const Run &run, int x, int first_tap, int last_tap,
+    // Taps of a window: some rows, and of each of them columns that lie within 64 places, all or one.
+    struct Taps {
+        int first_row, last_row, first_column;
+        uint64_t columns; // a bit for each, by their distance in places from the first
+    };
+
+    // The window in parts that `gather` takes.
+    std::vector<Taps> parts_of_window(bool tap_by_tap) const {
+        const bool narrow = (shape_.kernel_width - 1) * shape_.dilation_x < 64;
+        std::vector<Taps> parts;
+        for (int row = 0; row < shape_.kernel_height; row += tap_by_tap ? 1 : shape_.kernel_height) {
+            const int last_row = tap_by_tap ? row + 1 : shape_.kernel_height;
+            const int step = tap_by_tap || !narrow ? 1 : shape_.kernel_width;
+            for (int column = 0; column < shape_.kernel_width; column += step) {
+                uint64_t columns = 0;
+                for (int next = 0; next < step; ++next) {
+                    columns |= uint64_t{1} << next * shape_.dilation_x;
+                }
+                parts.push_back({row, last_row, column, columns});
+            }
+        }
+        return parts;
+    }
+
+    // The deltas that reach one output place by some of its taps; returns how many lists.
+    int gather(const View &input, const TransmissionMemory &sent, const Run &run, int x, const Taps &taps,
                DeltaList *lists) const {
         if (pointwise_) {
             lists[0] = sent.list((int64_t{run.image} * height_ + run.y) * columns_ + x, 0);
             return lists[0].count > 0 ? 1 : 0;
         }
+        const int source_x = x * shape_.stride_x - shape_.pad_left + taps.first_column * shape_.dilation_x;
+        if (source_x <= -64 || source_x >= input.w) {
+            return 0;
+        }
         int count = 0;
-        for (int tap = first_tap; tap < last_tap; ++tap) {
-            const int source_y =
-                run.y * shape_.stride_y - shape_.pad_top + tap / shape_.kernel_width * shape_.dilation_y;
-            const int source_x = x * shape_.stride_x - shape_.pad_left + tap % shape_.kernel_width * shape_.dilation_x;
-            if (source_y < 0 || source_y >= input.h || source_x < 0 || source_x >= input.w) {
+        for (int row = taps.first_row; row < taps.last_row; ++row) {
+            const int source_y = run.y * shape_.stride_y - shape_.pad_top + row * shape_.dilation_y;
+            if (source_y < 0 || source_y >= input.h) {
                 continue;
             }
-            const int64_t place = (int64_t{run.image} * input.h + source_y) * input.w + source_x;
-            const DeltaList list = sent.list(place, tap * channels_in_);
-            if (list.count > 0) {
-                lists[count++] = list;
+            const int64_t source_row = int64_t{run.image} * input.h + source_y;
+            for (uint64_t found = sent.deltas_from(source_row, source_x) & taps.columns; found != 0; found &= found - 1) {
+                const int distance = __builtin_ctzll(found);
+                const int column =
+                    taps.first_column + (shape_.dilation_x == 1 ? distance : distance / shape_.dilation_x);
+                lists[count++] = sent.list(source_row * input.w + source_x + distance,
+                                           (row * shape_.kernel_width + column) * channels_in_);
             }
         }
         return count;
@@ -234,20 +263,18 @@ class DenseElements final : public ElementConvolution {
         const int64_t panel_bytes =
             int64_t{taps_} * channels_in_ * panels_[0].vectors * kernels.lanes * int64_t{sizeof(float)};
         const bool tap_by_tap = panel_bytes > kWeightsInCache && taps_ > 1;
-        const int passes = tap_by_tap ? taps_ : 1;
+        const std::vector<Taps> parts = parts_of_window(tap_by_tap);
         const int64_t cost = sent.sent * taps_ * width_ / std::max<int64_t>(map.active(), 1);
         parallel_ranges(session, map, cost, [&](int64_t first, int64_t last) {
             std::vector<DeltaList> lists(static_cast<size_t>(taps_));
             for (const PanelOfDeltas &panel : panels_) {
                 const float *weights = weights_.data() + int64_t{taps_} * channels_in_ * panel.channel;
                 const int64_t row = int64_t{panel.vectors} * kernels.lanes;
-                for (int pass = 0; pass < passes; ++pass) {
-                    const int first_tap = tap_by_tap ? pass : 0;
-                    const int last_tap = tap_by_tap ? pass + 1 : taps_;
+                for (const Taps &taps : parts) {
                     for_each_run(map, first, last, [&](const Run &run) {
                         float *target = sums + place_of(run) * width_ + panel.channel;
                         for (int x = run.first_x; x < run.last_x; ++x, target += width_) {
-                            const int count = gather(input, sent, run, x, first_tap, last_tap, lists.data());
+                            const int count = gather(input, sent, run, x, taps, lists.data());
                             if (count > 0) {
                                 kernels.accumulate(weights, row, lists.data(), count, panel.vectors, target);
                             }
@@ -299,21 +326,28 @@ class DepthwiseElements final : public ElementConvolution {
         float *sums = session.state(*this);
         const DepthwiseArguments &packed = packed_.arguments();
         const int64_t cost = sent.sent * taps_ / std::max<int64_t>(map.active(), 1);
+        const std::vector<Taps> parts = parts_of_window(false);
         parallel_runs(session, map, cost, [&](const Run &run) {
             std::array<DeltaList, kMostTaps> lists;
             float *target = sums + place_of(run) * width_;
             for (int x = run.first_x; x < run.last_x; ++x, target += width_) {
-                const int count = gather(input, sent, run, x, 0, taps_, lists.data());
-                for (int list = 0; list < count; ++list) {
-                    const DeltaList &deltas = lists[static_cast<size_t>(list)];
-                    const float *weights = packed.weights + deltas.row / channels_in_ * packed.tap_stride;
-                    for (int delta = 0; delta < deltas.count; ++delta) {
-                        const int32_t channel = deltas.channels[delta];
-                        target[channel] += deltas.changes[delta] * weights[channel];
-                    }
+                for (const Taps &taps : parts) {
+                    const int count = gather(input, sent, run, x, taps, lists.data());
+                    add_lists(lists.data(), count, packed, target);
                 }
             }
         });
+    }
+
+    void add_lists(const DeltaList *lists, int count, const DepthwiseArguments &packed, float *target) const {
+        for (int list = 0; list < count; ++list) {
+            const DeltaList &deltas = lists[list];
+            const float *weights = packed.weights + deltas.row / channels_in_ * packed.tap_stride;
+            for (int delta = 0; delta < deltas.count; ++delta) {
+                const int32_t channel = deltas.channels[delta];
+                target[channel] += deltas.changes[delta] * weights[channel];
+            }
+        }
     }
 
     static constexpr size_t kMostTaps = 64;

@@ -27,31 +27,62 @@ static SACCADE_INLINE Vector combine(BinaryFunction function, Vector first, Vect
     }
 }
 
+// Sums of two tensors, or one alone, behind bounds: most of what layers end with.
+template <bool HasSecond>
+static SACCADE_INLINE void elementwise_sum(Bounds bounds, const float *first, const float *second, float *output,
+                                           int32_t channels) {
+    int channel = 0;
+    for (; channel + kLanes <= channels; channel += kLanes) {
+        const Vector value = HasSecond ? load(first + channel) + load(second + channel) : load(first + channel);
+        store(output + channel, at_most(at_least(value, bounds.low), bounds.high));
+    }
+    if (const int left = channels - channel; left > 0) {
+        Vector value = load_partial(first + channel, left);
+        value = HasSecond ? value + load_partial(second + channel, left) : value;
+        store_partial(output + channel, at_most(at_least(value, bounds.low), bounds.high), left);
+    }
+}
+
+static SACCADE_INLINE void elementwise_place(const ElementwiseArguments &arguments, Bounds bounds, const float *first,
+                                             const float *second, float *output, int32_t channels) {
+    for (int channel = 0; channel < channels; channel += kLanes) {
+        const int left = channels - channel;
+        const bool partial = left < kLanes;
+        Vector value = arguments.first_broadcasts_channels ? splat(*first)
+                       : partial                           ? load_partial(first + channel, left)
+                                                           : load(first + channel);
+        if (arguments.has_second) {
+            const Vector other = arguments.second_broadcasts_channels ? splat(*second)
+                                 : partial                            ? load_partial(second + channel, left)
+                                                                      : load(second + channel);
+            value = combine(arguments.function, value, other);
+        }
+        if (arguments.scale != nullptr) { // padded to whole vectors
+            value = value * load(arguments.scale + channel) + load(arguments.shift + channel);
+        }
+        value = activate(value, bounds, arguments.activation);
+        if (partial) {
+            store_partial(output + channel, value, left);
+        } else {
+            store(output + channel, value);
+        }
+    }
+}
+
 static void elementwise(const ElementwiseArguments &arguments, const float *first, int64_t first_stride,
                         const float *second, int64_t second_stride, float *output, int64_t output_stride,
                         int32_t channels, int32_t count) {
+    const Bounds bounds = bounds_of(arguments.activation);
+    const bool plain = bounds.enough && arguments.scale == nullptr && !arguments.first_broadcasts_channels &&
+                       !arguments.second_broadcasts_channels &&
+                       (!arguments.has_second || arguments.function == BinaryFunction::add);
     for (int place = 0; place < count; ++place) {
-        for (int channel = 0; channel < channels; channel += kLanes) {
-            const int left = channels - channel;
-            const bool partial = left < kLanes;
-            Vector value = arguments.first_broadcasts_channels ? splat(*first)
-                           : partial                           ? load_partial(first + channel, left)
-                                                               : load(first + channel);
-            if (arguments.has_second) {
-                const Vector other = arguments.second_broadcasts_channels ? splat(*second)
-                                     : partial                            ? load_partial(second + channel, left)
-                                                                          : load(second + channel);
-                value = combine(arguments.function, value, other);
-            }
-            if (arguments.scale != nullptr) { // padded to whole vectors
-                value = value * load(arguments.scale + channel) + load(arguments.shift + channel);
-            }
-            value = activate(value, arguments.activation);
-            if (partial) {
-                store_partial(output + channel, value, left);
-            } else {
-                store(output + channel, value);
-            }
+        if (plain && arguments.has_second) {
+            elementwise_sum<true>(bounds, first, second, output, channels);
+        } else if (plain) {
+            elementwise_sum<false>(bounds, first, second, output, channels);
+        } else {
+            elementwise_place(arguments, bounds, first, second, output, channels);
         }
         first += first_stride;
         second += second_stride;

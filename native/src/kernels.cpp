@@ -52,6 +52,7 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::cell_sums_of_floats,
         SACCADE_ISA::cell_sums_of_bytes,
         SACCADE_ISA::transmit,
+        SACCADE_ISA::moved_places,
         SACCADE_ISA::place_difference,
         SACCADE_ISA::accumulate,
     };

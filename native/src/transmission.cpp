@@ -1,5 +1,6 @@
 #include "transmission.h"
 
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <limits>
@@ -13,7 +14,7 @@ namespace saccade {
 size_t TransmissionMemory::bytes() const {
     return ranks.size() * sizeof(int32_t) + 2 * changes.capacity() * sizeof(float) +
            counts.capacity() * sizeof(int32_t) + 2 * thresholds.size() * sizeof(float) + rows_of_places.size() +
-           ranked.capacity() * sizeof(int64_t);
+           ranked.capacity() * sizeof(int64_t) + bits.size() * sizeof(uint64_t);
 }
 
 void TransmissionMemory::set_thresholds(const float *values, size_t rows, size_t columns,
@@ -46,13 +47,14 @@ void TransmissionMemory::set_thresholds(const float *values, size_t rows, size_t
 Transmission::Transmission(const Program &program, std::string name, int input, int output, Sending sending)
     : Operator(std::move(name), {input}, output), sending_(sending) {
     const TensorPlan &plan = program.tensors[static_cast<size_t>(output)];
-    places_ = int64_t{plan.n} * plan.h * plan.w;
+    rows_ = int64_t{plan.n} * plan.h;
+    columns_ = plan.w;
     channels_ = plan.c;
     padded_channels_ = (plan.c + program.kernels->lanes - 1) / program.kernels->lanes * program.kernels->lanes;
 }
 
 std::unique_ptr<OperatorMemory> Transmission::make_memory() const {
-    return std::make_unique<TransmissionMemory>(places_, channels_, padded_channels_);
+    return std::make_unique<TransmissionMemory>(rows_, columns_, channels_, padded_channels_);
 }
 
 void Transmission::propagate(Session &session) const {
@@ -106,19 +108,36 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
     uint8_t *bytes = map.edit();
     std::atomic<bool> all_finite{true};
     constexpr int64_t kPlacesATask = 512;
+    // Places of few channels are looked at several at a time, since most of them have nothing to tell.
+    const bool few = channels_ < kernels.lanes && channels_ * kernels.lanes <= 64;
     const int64_t tasks = (active + kPlacesATask - 1) / kPlacesATask;
     session.pool().parallel_for(tasks, [&](int64_t task, int) {
         const int64_t first = task * kPlacesATask;
         int64_t rank = first;
         bool finite = true;
+        std::array<uint8_t, kPlacesATask> moved;
         for_each_run(input, first, std::min(active, first + kPlacesATask), [&](const Run &run) {
             const int64_t row = (int64_t{run.image} * target.h + run.y) * target.w;
+            const float *value = source.at(run.image, run.y, run.first_x);
+            float *copy = target.at(run.image, run.y, run.first_x);
+            std::fill_n(moved.data(), run.last_x - run.first_x, uint8_t{1});
+            if (few && source.pixel_stride == channels_ && target.pixel_stride == channels_) {
+                memory.each_row_of_thresholds(row, run.first_x, run.last_x, [&](int x, int last_x, const float *row_of) {
+                    const int64_t offset = int64_t{x - run.first_x} * channels_;
+                    kernels.moved_places(value + offset, copy + offset, row_of, channels_, last_x - x,
+                                         moved.data() + (x - run.first_x));
+                });
+            }
             for (int x = run.first_x; x < run.last_x; ++x, ++rank) {
+                if (moved[static_cast<size_t>(x - run.first_x)] == 0) {
+                    memory.counts[static_cast<size_t>(rank)] = 0;
+                    continue;
+                }
                 const int64_t slot = rank * padded_channels_;
-                const int32_t count =
-                    kernels.transmit(source.at(run.image, run.y, x), target.at(run.image, run.y, x),
-                                     memory.thresholds.data() + memory.row(row + x), channels_,
-                                     memory.changes.data() + slot, memory.changed.data() + slot, &finite);
+                const int32_t count = kernels.transmit(
+                    value + (x - run.first_x) * source.pixel_stride, copy + (x - run.first_x) * target.pixel_stride,
+                    memory.thresholds.data() + memory.row(row + x), channels_, memory.changes.data() + slot,
+                    memory.changed.data() + slot, &finite);
                 memory.counts[static_cast<size_t>(rank)] = count;
                 if (count > 0) {
                     bytes[row + x] = 1;
@@ -132,11 +151,14 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
     });
     map.count();
     memory.whole = !all_finite;
+    std::fill(memory.bits.begin(), memory.bits.end(), 0);
     int64_t rank = 0;
     for (const Run &run : input.runs()) {
         const int64_t row = (int64_t{run.image} * target.h + run.y) * target.w;
+        uint64_t *bits = memory.bits.data() + (int64_t{run.image} * target.h + run.y) * memory.words;
         for (int x = run.first_x; x < run.last_x; ++x, ++rank) {
             if (memory.counts[static_cast<size_t>(rank)] > 0) {
+                bits[(x + 64) / 64] |= uint64_t{1} << x % 64;
                 memory.ranked.push_back(row + x);
                 memory.sent += memory.counts[static_cast<size_t>(rank)];
             }

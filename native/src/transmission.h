@@ -13,8 +13,9 @@ enum class Sending : int32_t { elements, places_by_largest, places_by_mean_squar
 
 class TransmissionMemory final : public OperatorMemory {
   public:
-    TransmissionMemory(int64_t places, int32_t channels, int32_t padded_channels)
-        : ranks(static_cast<size_t>(places), -1), thresholds(static_cast<size_t>(padded_channels), 0.0f),
+    TransmissionMemory(int64_t rows, int32_t columns, int32_t channels, int32_t padded_channels)
+        : ranks(static_cast<size_t>(rows * columns), -1), words((columns + 63) / 64 + 3),
+          bits(static_cast<size_t>(rows * words), 0), thresholds(static_cast<size_t>(padded_channels), 0.0f),
           weights(static_cast<size_t>(padded_channels), 0.0f), channels(channels), slots(padded_channels) {}
 
     std::unique_ptr<OperatorMemory> clone() const override { return std::make_unique<TransmissionMemory>(*this); }
@@ -31,7 +32,16 @@ class TransmissionMemory final : public OperatorMemory {
         return {changes.data() + slot, changed.data() + slot, counts[static_cast<size_t>(rank)], row};
     }
 
+    // Which of the 64 places of an input row from `x` on (from -63 to its end) have deltas, the first in the lowest bit.
+    uint64_t deltas_from(int64_t row, int x) const {
+        const uint64_t *word = bits.data() + row * words + ((x + 64) >> 6);
+        const int shift = x & 63;
+        return shift == 0 ? word[0] : word[0] >> shift | word[1] << (64 - shift);
+    }
+
     std::vector<int32_t> ranks;
+    int64_t words;              // of a row of bits: its places, 64 before them and 64 or more behind
+    std::vector<uint64_t> bits; // the places with deltas
     std::vector<float> changes;   // `slots` a rank
     std::vector<int32_t> changed; // their channels
     std::vector<int32_t> counts;
@@ -41,6 +51,19 @@ class TransmissionMemory final : public OperatorMemory {
     // Where the thresholds, or the weights, of a place begin.
     int64_t row(int64_t place) const {
         return rows_of_places.empty() ? 0 : int64_t{rows_of_places[static_cast<size_t>(place)]} * slots;
+    }
+
+    // Calls visit(first, last, thresholds) for the stretches of [first_x, last_x) that have the same thresholds, in the
+    // row of places that begins at `place`.
+    template <typename Visit>
+    void each_row_of_thresholds(int64_t place, int first_x, int last_x, const Visit &visit) const {
+        for (int first = first_x, last; first < last_x; first = last) {
+            const int64_t begin = row(place + first);
+            for (last = first + 1; last < last_x && row(place + last) == begin;) {
+                last = rows_of_places.empty() ? last_x : last + 1;
+            }
+            visit(first, last, thresholds.data() + begin);
+        }
     }
 
     std::vector<float> thresholds; // `slots` a row
@@ -68,8 +91,8 @@ class Transmission final : public Operator {
     void send_places(Session &session, TransmissionMemory &memory) const;
 
     Sending sending_;
-    int64_t places_;
-    int32_t channels_, padded_channels_;
+    int64_t rows_; // of all images
+    int32_t columns_, channels_, padded_channels_;
 };
 
 } // namespace saccade

@@ -225,6 +225,10 @@ struct KernelTable {
     // is not a finite number.
     int32_t (*transmit)(const float *values, float *copy, const float *thresholds, int32_t channels, float *changes,
                         int32_t *changed, bool *finite);
+    // Clears `moved` (one byte a place) where `transmit` would return 0, for `count` places without gaps between them, of
+    // less than `lanes` channels and at most 64 in as many places as `lanes`; what it cannot tell it sets.
+    void (*moved_places)(const float *values, const float *copy, const float *thresholds, int32_t channels,
+                         int32_t count, uint8_t *moved);
     // The mean, or the largest, of a place's weighted squared differences; NaN where a channel's is.
     float (*place_difference)(const float *values, const float *copy, const float *weights, int32_t channels,
                               bool largest);
