@@ -166,14 +166,15 @@ NB_MODULE(native, module) {
             [](ProgramHandle &self, const std::string &name, int input, int output, int residual, int transmission,
                const Floats &weight, const std::optional<Floats> &bias, std::vector<int> stride,
                std::vector<int> padding, std::vector<int> dilation, int groups, const std::string &function, float a,
-               float b, double delta_cost) {
+               float b, double multiply_add_cost, double place_cost) {
                 return self.add(saccade::make_element_convolution(
                     *self.program, name, input, output, residual, transmission, weight.data(), pointer(bias),
                     convolution_shape(weight, stride, padding, dilation, groups), activation(function, a, b),
-                    delta_cost));
+                    {multiply_add_cost, place_cost}));
             },
             "name"_a, "input"_a, "output"_a, "residual"_a, "transmission"_a, "weight"_a, "bias"_a.none(), "stride"_a,
-            "padding"_a, "dilation"_a, "groups"_a, "function"_a, "a"_a, "b"_a, "delta_cost"_a)
+            "padding"_a, "dilation"_a, "groups"_a, "function"_a, "a"_a, "b"_a, "multiply_add_cost"_a,
+            "place_cost"_a)
         .def(
             "add_flat_linear",
             [](ProgramHandle &self, const std::string &name, int input, int output, const Floats &weight,

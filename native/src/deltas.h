@@ -53,37 +53,82 @@ static SACCADE_INLINE void compress(uint32_t bits, Vector values, int32_t first,
 }
 #endif
 
+// What is told of a place so far.
+struct Told {
+    float *changes;
+    int32_t *changed;
+    int32_t count;
+    Mask broken; // lanes of changes that are no finite number
+};
+
+constexpr uint32_t kAllLanes = (1u << (kLanes - 1) << 1) - 1u;
+
+// Lanes that are not told. Bits that agree are no change, whatever their difference is: infinity stays infinity.
+static SACCADE_INLINE Mask is_small(Vector value, Vector copy, const float *thresholds) {
+    Mask value_bits, copy_bits;
+    std::memcpy(&value_bits, &value, sizeof value_bits);
+    std::memcpy(&copy_bits, &copy, sizeof copy_bits);
+    return (absolute(value - copy) <= load(thresholds)) | (value_bits == copy_bits);
+}
+
+static SACCADE_INLINE void tell(Told &told, Vector change, Mask small, int32_t channel) {
+    const uint32_t bits = ~bits_of(small) & kAllLanes;
+    told.broken |= (change - change != splat(0.0f)) & ~small;
+    compress(bits, change, channel, told.changes + told.count, told.changed + told.count);
+    told.count += __builtin_popcount(bits);
+}
+
+// Whole vectors of channels: passed by together where none is told, since each has some too often to be foreseen.
+template <int Vectors>
+static SACCADE_INLINE void transmit_vectors(const float *values, float *copy, const float *thresholds, int32_t channel,
+                                            Told &told) {
+    Mask small[Vectors];
+    Mask all = ~Mask{};
+#pragma GCC unroll 4
+    for (int vector = 0; vector < Vectors; ++vector) {
+        const int32_t first = channel + vector * kLanes;
+        small[vector] = is_small(load(values + first), load(copy + first), thresholds + first);
+        all &= small[vector];
+    }
+    if (bits_of(all) == kAllLanes) {
+        return;
+    }
+#pragma GCC unroll 4
+    for (int vector = 0; vector < Vectors; ++vector) {
+        const int32_t first = channel + vector * kLanes;
+        const Vector value = load(values + first), before = load(copy + first);
+        store(copy + first, small[vector] ? before : value);
+        tell(told, value - before, small[vector], first);
+    }
+}
+
 static int32_t transmit(const float *values, float *copy, const float *thresholds, int32_t channels, float *changes,
                         int32_t *changed, bool *finite) {
-    int32_t count = 0;
-    for (int channel = 0; channel < channels; channel += kLanes) {
-        const int left = channels - channel;
-        const bool whole = left >= kLanes;
-        const Vector value = whole ? load(values + channel) : load_partial(values + channel, left);
-        const Vector told = whole ? load(copy + channel) : load_partial(copy + channel, left);
-        const Vector change = value - told;
-        // Bits that agree are no change, whatever their difference is: infinity stays infinity.
-        Mask value_bits, told_bits;
-        std::memcpy(&value_bits, &value, sizeof value_bits);
-        std::memcpy(&told_bits, &told, sizeof told_bits);
-        const Mask small = (absolute(change) <= load(thresholds + channel)) | (value_bits == told_bits);
-        const uint32_t bits = ~bits_of(small) & ((1u << (kLanes - 1) << 1) - 1u); // lanes past the last agree
-        if (bits == 0) {
-            continue;
-        }
-        if (bits_of(change - change != splat(0.0f)) & bits) {
-            *finite = false;
-        }
-        const Vector next = small ? told : value;
-        if (whole) {
-            store(copy + channel, next);
-        } else {
-            store_partial(copy + channel, next, left);
-        }
-        compress(bits, change, channel, changes + count, changed + count);
-        count += __builtin_popcount(bits);
+    Told told = {changes, changed, 0, {}};
+    int32_t channel = 0;
+    for (; channel + 4 * kLanes <= channels; channel += 4 * kLanes) {
+        transmit_vectors<4>(values, copy, thresholds, channel, told);
     }
-    return count;
+    if (channel + 2 * kLanes <= channels) {
+        transmit_vectors<2>(values, copy, thresholds, channel, told);
+        channel += 2 * kLanes;
+    }
+    if (channel + kLanes <= channels) {
+        transmit_vectors<1>(values, copy, thresholds, channel, told);
+        channel += kLanes;
+    }
+    if (const int left = channels - channel; left > 0) {
+        const Vector value = load_partial(values + channel, left), before = load_partial(copy + channel, left);
+        const Mask small = is_small(value, before, thresholds + channel); // lanes past the last agree
+        if (bits_of(small) != kAllLanes) {
+            store_partial(copy + channel, small ? before : value, left);
+            tell(told, value - before, small, channel);
+        }
+    }
+    if (bits_of(told.broken) != 0) {
+        *finite = false;
+    }
+    return told.count;
 }
 
 // Which of 64 floats, from `values` and `copy` on, moved by more than their thresholds; `vectors` of them count.
@@ -91,12 +136,9 @@ static SACCADE_INLINE uint64_t moved_floats(const float *values, const float *co
                                             int32_t vectors) {
     uint64_t moved = 0;
     for (int vector = 0; vector < vectors; ++vector) {
-        const Vector value = load(values + vector * kLanes), told = load(copy + vector * kLanes);
-        Mask value_bits, told_bits;
-        std::memcpy(&value_bits, &value, sizeof value_bits);
-        std::memcpy(&told_bits, &told, sizeof told_bits);
-        const Mask small = (absolute(value - told) <= load(thresholds + vector * kLanes)) | (value_bits == told_bits);
-        moved |= uint64_t{~bits_of(small) & ((1u << (kLanes - 1) << 1) - 1u)} << vector * kLanes;
+        const int32_t first = vector * kLanes;
+        const Mask small = is_small(load(values + first), load(copy + first), thresholds + first);
+        moved |= uint64_t{~bits_of(small) & kAllLanes} << first;
     }
     return moved;
 }

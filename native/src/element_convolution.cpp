@@ -26,7 +26,7 @@ struct ElementOptions {
     int input, output, residual;
     ConvolutionShape shape;
     Activation activation;
-    double delta_cost;
+    DeltaCost cost;
 };
 
 // What dense and depthwise convolutions share: the windows, the choice, and the end of each place.
@@ -38,7 +38,7 @@ class ElementConvolution : public Operator {
                    options.residual < 0 ? std::vector<int>{options.input}
                                         : std::vector<int>{options.input, options.residual},
                    options.output),
-          shape_(options.shape), source_(source), delta_cost_(options.delta_cost) {
+          shape_(options.shape), source_(source), cost_(options.cost) {
         const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
         const int lanes = program.kernels->lanes;
         channels_in_ = program.tensors[static_cast<size_t>(options.input)].c;
@@ -88,7 +88,9 @@ class ElementConvolution : public Operator {
         if (!reached.empty()) {
             const int64_t by_deltas = sent.sent * taps_ * outputs_of_an_element() / (shape_.stride_y * shape_.stride_x);
             const int64_t by_places = macs / places_ * reached.active();
-            if (!sent.whole && static_cast<double>(by_deltas) * delta_cost_ < static_cast<double>(by_places)) {
+            const double cost = static_cast<double>(by_deltas) * cost_.multiply_add +
+                                static_cast<double>(reached.active()) * cost_.place;
+            if (!sent.whole && cost < static_cast<double>(by_places)) {
                 add_deltas(session, reached, sent);
                 memory.macs = by_deltas;
             } else {
@@ -189,7 +191,7 @@ class ElementConvolution : public Operator {
 
   private:
     const Transmission &source_;
-    double delta_cost_;
+    DeltaCost cost_;
     ElementwiseArguments finish_{};
 };
 
@@ -360,9 +362,9 @@ class DepthwiseElements final : public ElementConvolution {
 std::unique_ptr<Operator> make_element_convolution(const Program &program, std::string name, int input, int output,
                                                    int residual, int transmission, const float *weight,
                                                    const float *bias, const ConvolutionShape &shape,
-                                                   Activation activation, double delta_cost) {
+                                                   Activation activation, DeltaCost cost) {
     const auto &source = dynamic_cast<const Transmission &>(*program.operators.at(static_cast<size_t>(transmission)));
-    const ElementOptions options = {input, output, residual, shape, activation, delta_cost};
+    const ElementOptions options = {input, output, residual, shape, activation, cost};
     if (shape.groups > 1) {
         return std::make_unique<DepthwiseElements>(program, std::move(name), source, weight, bias, options);
     }

@@ -13,7 +13,7 @@ namespace saccade {
 
 size_t TransmissionMemory::bytes() const {
     return ranks.size() * sizeof(int32_t) + 2 * changes.capacity() * sizeof(float) +
-           counts.capacity() * sizeof(int32_t) + 2 * thresholds.size() * sizeof(float) + rows_of_places.size() +
+           counts.capacity() * (sizeof(int32_t) + sizeof(int64_t)) + 2 * thresholds.size() * sizeof(float) + rows_of_places.size() +
            ranked.capacity() * sizeof(int64_t) + bits.size() * sizeof(uint64_t);
 }
 
@@ -101,6 +101,7 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
     const int64_t active = input.active();
     if (static_cast<int64_t>(memory.counts.size()) < active) {
         memory.counts.resize(static_cast<size_t>(active));
+        memory.starts.resize(static_cast<size_t>(active));
         memory.changes.resize(static_cast<size_t>(active * padded_channels_));
         memory.changed.resize(static_cast<size_t>(active * padded_channels_));
     }
@@ -114,6 +115,7 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
     session.pool().parallel_for(tasks, [&](int64_t task, int) {
         const int64_t first = task * kPlacesATask;
         int64_t rank = first;
+        int64_t start = first * padded_channels_;
         bool finite = true;
         std::array<uint8_t, kPlacesATask> moved;
         for_each_run(input, first, std::min(active, first + kPlacesATask), [&](const Run &run) {
@@ -133,11 +135,12 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
                     memory.counts[static_cast<size_t>(rank)] = 0;
                     continue;
                 }
-                const int64_t slot = rank * padded_channels_;
                 const int32_t count = kernels.transmit(
                     value + (x - run.first_x) * source.pixel_stride, copy + (x - run.first_x) * target.pixel_stride,
-                    memory.thresholds.data() + memory.row(row + x), channels_, memory.changes.data() + slot,
-                    memory.changed.data() + slot, &finite);
+                    memory.thresholds.data() + memory.row(row + x), channels_, memory.changes.data() + start,
+                    memory.changed.data() + start, &finite);
+                memory.starts[static_cast<size_t>(rank)] = start;
+                start += count;
                 memory.counts[static_cast<size_t>(rank)] = count;
                 if (count > 0) {
                     bytes[row + x] = 1;

@@ -28,8 +28,8 @@ class TransmissionMemory final : public OperatorMemory {
         if (rank < 0) {
             return {nullptr, nullptr, 0, row};
         }
-        const int64_t slot = int64_t{rank} * slots;
-        return {changes.data() + slot, changed.data() + slot, counts[static_cast<size_t>(rank)], row};
+        const int64_t start = starts[static_cast<size_t>(rank)];
+        return {changes.data() + start, changed.data() + start, counts[static_cast<size_t>(rank)], row};
     }
 
     // Which of the 64 places of an input row from `x` on (from -63 to its end) have deltas, the first in the lowest bit.
@@ -42,8 +42,9 @@ class TransmissionMemory final : public OperatorMemory {
     std::vector<int32_t> ranks;
     int64_t words;              // of a row of bits: its places, 64 before them and 64 or more behind
     std::vector<uint64_t> bits; // the places with deltas
-    std::vector<float> changes;   // `slots` a rank
+    std::vector<float> changes;   // one place's behind the other's, within a task
     std::vector<int32_t> changed; // their channels
+    std::vector<int64_t> starts; // of a rank's changes
     std::vector<int32_t> counts;
     // Sets `rows` rows of thresholds, one a channel each, and for each place which row counts; no places: the first.
     void set_thresholds(const float *values, size_t rows, size_t columns, const uint8_t *rows_of_places, size_t places);

@@ -57,12 +57,12 @@ std::unique_ptr<Operator> make_convolution(const Program &program, std::string n
 enum class Sending : int32_t;
 std::unique_ptr<Operator> make_transmission(const Program &program, std::string name, int input, int output,
                                             Sending sending);
-// A convolution over the copy that the operator number `transmission` makes. `delta_cost` is the time of a multiply-add
-// by deltas over that of one by places.
+// A convolution over the copy that the operator number `transmission` makes. `cost` decides whether
+// a frame's deltas are added or the places that they reach computed anew.
 std::unique_ptr<Operator> make_element_convolution(const Program &program, std::string name, int input, int output,
                                                    int residual, int transmission, const float *weight,
                                                    const float *bias, const ConvolutionShape &shape,
-                                                   Activation activation, double delta_cost);
+                                                   Activation activation, DeltaCost cost);
 std::unique_ptr<Operator> make_depthwise(const Program &program, std::string name, int input, int output, int residual,
                                          const float *weight, const float *bias, const ConvolutionShape &shape,
                                          Activation activation);

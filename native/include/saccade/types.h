@@ -142,6 +142,12 @@ struct StandardizationArguments {
 // Side in places of the cells in which frames are compared: a block of a codec.
 constexpr int kCellSide = 8;
 
+// What deltas take, in multiply-adds of a computation by whole places that take as long.
+struct DeltaCost {
+    double multiply_add;
+    double place; // each place of the output that any delta reaches
+};
+
 struct ChannelOrder {
     const int32_t *indices;
     int32_t step; // from each index to the next; 0 where it is not always the same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,12 +13,27 @@ from saccade.graph import Convolution
 from saccade.runtime import native
 
 SIDE = 16
-DENSITY = 0.25
+MANY, FEW = 0.25, 0.01
+"""Shares of the elements that change."""
 ROUNDS = 9
 
 
-def delta_cost(operator: Convolution, instruction_set: str) -> float:
-    """Returns the time of a multiply-add by deltas over that of one by places, measured once a process and shape.
+@dataclass(frozen=True)
+class DeltaCost:
+    """What deltas take, in multiply-adds of a computation by whole places that take as long.
+
+    Attributes:
+        multiply_add: each multiply-add by deltas, at least 1.
+        place: each place of the output that any delta reaches, at least 0: to look for its deltas, to load and store
+            its sums.
+    """
+
+    multiply_add: float
+    place: float
+
+
+def delta_cost(operator: Convolution, instruction_set: str) -> DeltaCost:
+    """Returns what deltas take in a layer on this machine, measured once a process and shape.
 
     Args:
         operator: a dense or a depthwise convolution.
@@ -30,18 +46,33 @@ def delta_cost(operator: Convolution, instruction_set: str) -> float:
 
 
 @functools.cache
-def _measure(instruction_set: str, channels_out: int, channels_in: int, kernel: tuple[int, int], groups: int) -> float:
-    """Times one layer of 16 x 16 places of which a quarter of the elements change, both ways."""
-    seconds = [
-        _nanoseconds(instruction_set, channels_out, channels_in, kernel, groups, forced) for forced in (0.0, math.inf)
-    ]
-    by_deltas, by_places = seconds
-    return max(by_deltas / DENSITY / max(by_places, 1.0), 1.0)
+def _measure(
+    instruction_set: str, channels_out: int, channels_in: int, kernel: tuple[int, int], groups: int
+) -> DeltaCost:
+    """Times one layer of 16 x 16 places both ways, by deltas with many and with few elements that change."""
+    layer = (instruction_set, channels_out, channels_in, kernel, groups)
+    by_places = max(_nanoseconds(*layer, MANY, math.inf), 1.0)
+    many, few = _nanoseconds(*layer, MANY, 0.0), _nanoseconds(*layer, FEW, 0.0)
+    multiply_adds = channels_out * channels_in // groups * math.prod(kernel)  # of a place
+    slope = (many - few) / (MANY - FEW) / by_places
+    return DeltaCost(max(slope, 1.0), max(few / by_places - FEW * slope, 0.0) * multiply_adds)
 
 
 def _nanoseconds(
-    instruction_set: str, channels_out: int, channels_in: int, kernel: tuple[int, int], groups: int, forced: float
+    instruction_set: str,
+    channels_out: int,
+    channels_in: int,
+    kernel: tuple[int, int],
+    groups: int,
+    density: float,
+    forced: float,
 ) -> float:
+    """Returns the least time of a frame of which a share of the elements changes.
+
+    Args:
+        density: that share, 0..1.
+        forced: 0 to add deltas, infinity to compute places anew.
+    """
     program = native.Program(instruction_set)
     top, left = (kernel[0] - 1) // 2, (kernel[1] - 1) // 2
     border = [top, left, kernel[0] - 1 - top, kernel[1] - 1 - left]
@@ -51,7 +82,7 @@ def _nanoseconds(
     sender = program.add_transmission("told", frame, told, "elements")
     weight = np.full((channels_out, channels_in // groups, *kernel), 1e-3, np.float32)
     layer = program.add_element_convolution(
-        "layer", told, out, -1, sender, weight, None, [1, 1], [top, left], [1, 1], groups, "relu", 0.0, 0.0, forced
+        "layer", told, out, -1, sender, weight, None, [1, 1], [top, left], [1, 1], groups, "relu", 0.0, 0.0, forced, 0.0
     )
     session = program.session(1, False)
     generator = torch.Generator().manual_seed(0)
@@ -63,6 +94,6 @@ def _nanoseconds(
         session.run(0, layer + 1)
         took = session.counters[layer][1] - before
         best = min(best, took) if before else best  # the first frame is dense
-        changed = torch.rand(value.shape, generator=generator) < DENSITY
+        changed = torch.rand(value.shape, generator=generator) < density
         value = torch.where(changed, torch.rand(value.shape, generator=generator), value)
     return best

@@ -161,6 +161,7 @@ def _convolution(program: Program, step: Step, operator: Convolution) -> None:
 
 
 def _element_convolution(program: Program, step: Step, operator: Convolution, source: int) -> None:
+    cost = program.delta_cost(operator)
     program.native.add_element_convolution(
         step.name,
         _number(program, step.inputs[0]),
@@ -174,7 +175,8 @@ def _element_convolution(program: Program, step: Step, operator: Convolution, so
         list(operator.dilation),
         operator.groups,
         *_function(step.activation),
-        program.delta_cost(operator),
+        cost.multiply_add,
+        cost.place,
     )
 
 

@@ -15,7 +15,7 @@ from saccade.graph import Convolution, Fallback, Graph
 from saccade.plan import Plan, Step, insert_transmissions, make_plan
 from saccade.policy import Policy, Tolerance, resolve_policy
 from saccade.runtime import native
-from saccade.runtime.delta_cost import delta_cost
+from saccade.runtime.delta_cost import DeltaCost, delta_cost
 from saccade.runtime.fingerprint import fingerprint
 from saccade.runtime.lowering import lower
 from saccade.runtime.session import Session
@@ -71,10 +71,10 @@ class Program:
         """Whether layers tell each other single elements."""
         return self.tolerance is not None and self.tolerance.granularity == "element"
 
-    def delta_cost(self, operator: Convolution) -> float:
-        """Returns the time of a multiply-add by deltas over that of one by places, for one layer."""
+    def delta_cost(self, operator: Convolution) -> DeltaCost:
+        """Returns what deltas take in one layer: as the policy says, or as this machine does."""
         fixed = None if self.tolerance is None else self.tolerance.delta_cost
-        return delta_cost(operator, self.instruction_set) if fixed is None else fixed
+        return delta_cost(operator, self.instruction_set) if fixed is None else DeltaCost(fixed, 0.0)
 
     @property
     def instruction_set(self) -> str:
