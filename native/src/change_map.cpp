@@ -69,6 +69,12 @@ void ChangeMap::set(const uint8_t *bytes) {
     count();
 }
 
+namespace {
+
+constexpr uint8_t kOnes[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+} // namespace
+
 void ChangeMap::find_runs() {
     runs_.clear();
     starts_.clear();
@@ -92,7 +98,8 @@ void ChangeMap::find_runs() {
                 }
                 const int first = x;
                 while (x < width_ && row[x] != 0) {
-                    ++x;
+                    const bool eight = x + 8 <= width_ && std::memcmp(row + x, kOnes, 8) == 0;
+                    x += eight ? 8 : 1;
                 }
                 starts_.push_back(active_);
                 runs_.push_back({image, y, first, x});

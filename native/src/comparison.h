@@ -20,6 +20,15 @@ static SACCADE_INLINE bool any_bit(Mask bits) {
 #endif
 }
 
+typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
+
+static SACCADE_INLINE void mark(Mask difference, uint8_t *changed) {
+    Bytes marks;
+    std::memcpy(&marks, changed, sizeof marks);
+    marks |= __builtin_convertvector(difference != 0, Bytes) & 1;
+    std::memcpy(changed, &marks, sizeof marks);
+}
+
 static bool compare(const float *frame, const float *reference, int64_t count, uint8_t *changed) {
     constexpr int step = 4 * kLanes;
     constexpr int kAhead = 512;
@@ -31,20 +40,21 @@ static bool compare(const float *frame, const float *reference, int64_t count, u
         __builtin_prefetch(frame + first + kAhead + 16);
         __builtin_prefetch(reference + first + kAhead);
         __builtin_prefetch(reference + first + kAhead + 16);
-        Mask difference = {};
+        Mask difference[4], all = {};
         for (int vector = 0; vector < 4; ++vector) {
             Mask left, right;
             std::memcpy(&left, frame + first + vector * kLanes, sizeof left);
             std::memcpy(&right, reference + first + vector * kLanes, sizeof right);
-            difference |= left ^ right;
+            difference[vector] = left ^ right;
+            all |= difference[vector];
         }
-        if (any_bit(difference)) {
+        if (any_bit(all)) {
             if (changed == nullptr) {
                 return true;
             }
             any = true;
-            for (int64_t place = first; place < first + step; ++place) {
-                changed[place] |= std::memcmp(frame + place, reference + place, sizeof(float)) != 0;
+            for (int vector = 0; vector < 4; ++vector) {
+                mark(difference[vector], changed + first + vector * kLanes);
             }
         }
     }
