@@ -24,6 +24,26 @@ template <typename Visit> void for_each_run(const ChangeMap &map, int64_t first,
     }
 }
 
+// The same for kernels that are faster over a stretch of places than over its parts: runs of a row that at most `gap`
+// places part are visited as one, and the places between them computed again, to the same bits.
+template <typename Visit>
+void for_each_stretch(const ChangeMap &map, int64_t first, int64_t last, int gap, const Visit &visit) {
+    Run whole{-1, 0, 0, 0};
+    for_each_run(map, first, last, [&](const Run &run) {
+        if (run.image == whole.image && run.y == whole.y && run.first_x <= whole.last_x + gap) {
+            whole.last_x = run.last_x;
+            return;
+        }
+        if (whole.image >= 0) {
+            visit(whole);
+        }
+        whole = run;
+    });
+    if (whole.image >= 0) {
+        visit(whole);
+    }
+}
+
 // Calls visit(first, last) for ranges of the active places, shared among the threads; `cost` is the rough number of
 // operations a place takes.
 template <typename Visit>

@@ -79,7 +79,7 @@ class Depthwise final : public Operator {
                 arguments.weights += channel;
                 arguments.bias += channel;
                 const int channels = std::min(block, target.c - channel);
-                for_each_run(session.map(output), first, last, [&](const Run &run) {
+                for_each_stretch(session.map(output), first, last, kGap, [&](const Run &run) {
                     kernels.depthwise(
                         arguments,
                         input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
@@ -109,6 +109,7 @@ class Depthwise final : public Operator {
         return shape_.kernel_height >= 5 ? 2 * kLine : input.c;
     }
 
+    static constexpr int kGap = 4;
     static constexpr int64_t kLongRun = 20;
     static constexpr int64_t kManyFloats = 32 * 1024;
 
