@@ -5,8 +5,8 @@ with zeros; keys as in the published weights of akamaster/pytorch_resnet_cifar10
 Fully convolutional: where the network averages the 8 x 8 places of a 32 x 32 picture, it averages every window of 8 x 8
 places, so that each place of the class map is the answer for one window of 32 x 32 pixels.
 
-ResNet-18 for CIFAR-100 is torchvision's with its last layer at every place of a map that is not averaged, a wide network
-whose keys are torchvision's. `benchmarks/policies.sh` says how its weights were trained.
+ResNet-18 for CIFAR-100 is torchvision's, with a class at every place of its last map: a wide network. Its keys are
+torchvision's; `benchmarks/policies.sh` says how its weights were trained.
 """
 
 from __future__ import annotations

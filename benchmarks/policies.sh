@@ -3,8 +3,11 @@
 #
 # Run: SACCADE_DATA=/path/to/data taskset -c 1 benchmarks/policies.sh [FOLDER] [NETWORK...]
 # FOLDER gets policies-NETWORK.json and .png, benchmarks/rows by default; NETWORK is one of fastestdet-352x352,
-# fastestdet-384x640, ultraface-240x320 and cifar10-resnet20-192x320, all by default. The environment variables POLICIES
-# and PEERS change what is compared.
+# fastestdet-384x640, ultraface-240x320 and cifar10-resnet20-192x320, all of them by default, and cifar100-resnet18-384x640,
+# whose weights, named by RESNET18, are trained first (85 minutes on one core):
+#   saccade train cifar100-short --set network=resnet18 --set image_size=64 --set crop_padding=8 --set evaluate_every=0 \
+#       --budget 85 --data CIFAR100 --output OUT     (the weights are OUT/last.safetensors)
+# The environment variables POLICIES and PEERS change what is compared.
 # Cost: on one core ten minutes for FastestDet at 352x352, an hour for ResNet-20. Needs data/video and models in the folder
 # that SACCADE_DATA names.
 set -euo pipefail
@@ -40,9 +43,13 @@ for network in "${networks[@]}"; do
         cifar10-resnet20-192x320)
             bench "$network" --model networks:cifar_resnet20 --size 192x320 --metric top1 \
                 --weights "$SACCADE_DATA/models/cifar10-resnet20-12fca82f.th" ;;
+        cifar100-resnet18-384x640)
+            bench "$network" --model networks:cifar100_resnet18 --size 384x640 --metric top1 \
+                --mean 0.5071,0.4865,0.4409 --std 0.2673,0.2564,0.2762 \
+                --weights "${RESNET18:?name the trained weights of ResNet-18}" ;;
         *)
             echo "unknown network '$network'; known: fastestdet-352x352, fastestdet-384x640, ultraface-240x320," \
-                "cifar10-resnet20-192x320" >&2
+                "cifar10-resnet20-192x320, cifar100-resnet18-384x640" >&2
             exit 2 ;;
     esac
 done

@@ -2,6 +2,7 @@
 // caller has checked.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
@@ -166,15 +167,14 @@ NB_MODULE(native, module) {
             [](ProgramHandle &self, const std::string &name, int input, int output, int residual, int transmission,
                const Floats &weight, const std::optional<Floats> &bias, std::vector<int> stride,
                std::vector<int> padding, std::vector<int> dilation, int groups, const std::string &function, float a,
-               float b, double multiply_add_cost, double place_cost) {
+               float b, const std::array<double, 4> &costs) {
                 return self.add(saccade::make_element_convolution(
                     *self.program, name, input, output, residual, transmission, weight.data(), pointer(bias),
                     convolution_shape(weight, stride, padding, dilation, groups), activation(function, a, b),
-                    {multiply_add_cost, place_cost}));
+                    {costs[0], costs[1], costs[2], costs[3]}));
             },
             "name"_a, "input"_a, "output"_a, "residual"_a, "transmission"_a, "weight"_a, "bias"_a.none(), "stride"_a,
-            "padding"_a, "dilation"_a, "groups"_a, "function"_a, "a"_a, "b"_a, "multiply_add_cost"_a,
-            "place_cost"_a)
+            "padding"_a, "dilation"_a, "groups"_a, "function"_a, "a"_a, "b"_a, "costs"_a)
         .def(
             "add_flat_linear",
             [](ProgramHandle &self, const std::string &name, int input, int output, const Floats &weight,

@@ -80,14 +80,14 @@ class Depthwise final : public Operator {
                 arguments.bias += channel;
                 const int channels = std::min(block, target.c - channel);
                 for_each_stretch(session.map(output), first, last, kGap, [&](const Run &run) {
-                    kernels.depthwise(
-                        arguments,
-                        input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
-                                 int64_t{run.first_x} * shape_.stride_x - shape_.pad_left) +
-                            channel,
-                        input.pixel_stride, input.row_stride, target.at(run.image, run.y, run.first_x) + channel,
-                        target.pixel_stride, added ? residual.at(run.image, run.y, run.first_x) + channel : nullptr,
-                        residual.pixel_stride, channels, run.last_x - run.first_x);
+                    kernels.depthwise(arguments,
+                                      input.at(run.image, run.y * shape_.stride_y - shape_.pad_top,
+                                               int64_t{run.first_x} * shape_.stride_x - shape_.pad_left) +
+                                          channel,
+                                      input.pixel_stride, input.row_stride,
+                                      target.at(run.image, run.y, run.first_x) + channel, target.pixel_stride,
+                                      added ? residual.at(run.image, run.y, run.first_x) + channel : nullptr,
+                                      residual.pixel_stride, channels, run.last_x - run.first_x);
                 });
             }
         });

@@ -83,14 +83,16 @@ class ElementConvolution : public Operator {
 
     void run(Session &session) const override {
         auto &memory = session.memory<ElementMemory>(*this);
-        const auto &sent = session.memory<TransmissionMemory>(source_);
+        auto &sent = session.memory<TransmissionMemory>(source_);
         const ChangeMap &reached = windows(session);
         if (!reached.empty()) {
             const int64_t by_deltas = sent.sent * taps_ * outputs_of_an_element() / (shape_.stride_y * shape_.stride_x);
             const int64_t by_places = macs / places_ * reached.active();
-            const double cost = static_cast<double>(by_deltas) * cost_.multiply_add +
-                                static_cast<double>(reached.active()) * cost_.place;
-            if (!sent.whole && cost < static_cast<double>(by_places)) {
+            const double anew = static_cast<double>(by_places) * cost_.by_places;
+            const double adding =
+                static_cast<double>(by_deltas) * cost_.by_deltas + static_cast<double>(reached.active()) * cost_.place;
+            if (!sent.whole && adding < anew) {
+                sent.saved += anew - adding;
                 add_deltas(session, reached, sent);
                 memory.macs = by_deltas;
             } else {
@@ -158,7 +160,8 @@ class ElementConvolution : public Operator {
                 continue;
             }
             const int64_t source_row = int64_t{run.image} * input.h + source_y;
-            for (uint64_t found = sent.deltas_from(source_row, source_x) & taps.columns; found != 0; found &= found - 1) {
+            for (uint64_t found = sent.deltas_from(source_row, source_x) & taps.columns; found != 0;
+                 found &= found - 1) {
                 const int distance = __builtin_ctzll(found);
                 const int column =
                     taps.first_column + (shape_.dilation_x == 1 ? distance : distance / shape_.dilation_x);
@@ -363,7 +366,8 @@ std::unique_ptr<Operator> make_element_convolution(const Program &program, std::
                                                    int residual, int transmission, const float *weight,
                                                    const float *bias, const ConvolutionShape &shape,
                                                    Activation activation, DeltaCost cost) {
-    const auto &source = dynamic_cast<const Transmission &>(*program.operators.at(static_cast<size_t>(transmission)));
+    auto &source = dynamic_cast<Transmission &>(*program.operators.at(static_cast<size_t>(transmission)));
+    source.set_comparing(cost.element);
     const ElementOptions options = {input, output, residual, shape, activation, cost};
     if (shape.groups > 1) {
         return std::make_unique<DepthwiseElements>(program, std::move(name), source, weight, bias, options);

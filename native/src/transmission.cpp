@@ -13,8 +13,8 @@ namespace saccade {
 
 size_t TransmissionMemory::bytes() const {
     return ranks.size() * sizeof(int32_t) + 2 * changes.capacity() * sizeof(float) +
-           counts.capacity() * (sizeof(int32_t) + sizeof(int64_t)) + 2 * thresholds.size() * sizeof(float) + rows_of_places.size() +
-           ranked.capacity() * sizeof(int64_t) + bits.size() * sizeof(uint64_t);
+           counts.capacity() * (sizeof(int32_t) + sizeof(int64_t)) + 2 * thresholds.size() * sizeof(float) +
+           rows_of_places.size() + ranked.capacity() * sizeof(int64_t) + bits.size() * sizeof(uint64_t);
 }
 
 void TransmissionMemory::set_thresholds(const float *values, size_t rows, size_t columns,
@@ -73,12 +73,52 @@ void Transmission::propagate(Session &session) const {
         take_whole(session);
         memory.whole = true;
         session.own_map(output).set_all();
+    } else if (sending_ == Sending::elements && rests(memory, input)) {
+        tell_all(session);
+        memory.whole = true;
     } else if (sending_ == Sending::elements) {
         send_elements(session, memory);
     } else {
         send_places(session, memory);
         memory.whole = true;
     }
+}
+
+// Weighs what the last frame that was compared saved against what comparing took, and decides about this one.
+bool Transmission::rests(TransmissionMemory &memory, const ChangeMap &input) const {
+    constexpr double kKept = 0.75; // of the gain of earlier frames
+    constexpr int kFrames = 31;
+    if (comparing_ == 0) {
+        return false;
+    }
+    if (memory.resting > 0 && --memory.resting > 0) {
+        return true;
+    }
+    if (memory.compared > 0) {
+        memory.gain = kKept * memory.gain + memory.saved - comparing_ * static_cast<double>(memory.compared);
+    }
+    memory.saved = 0;
+    memory.compared = input.active() * channels_;
+    if (memory.gain >= 0) {
+        return false;
+    }
+    memory.gain = 0;
+    memory.compared = 0;
+    memory.resting = kFrames;
+    return true;
+}
+
+void Transmission::tell_all(Session &session) const {
+    const View source = session.view(inputs[0]);
+    const View target = session.view(output);
+    const ChangeMap &input = session.map(inputs[0]);
+    session.share_map(output, inputs[0]);
+    parallel_runs(session, input, channels_, [&](const Run &run) {
+        for (int x = run.first_x; x < run.last_x; ++x) {
+            std::memcpy(target.at(run.image, run.y, x), source.at(run.image, run.y, x),
+                        sizeof(float) * static_cast<size_t>(channels_));
+        }
+    });
 }
 
 void Transmission::take_whole(Session &session) const {
@@ -124,11 +164,12 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
             float *copy = target.at(run.image, run.y, run.first_x);
             std::fill_n(moved.data(), run.last_x - run.first_x, uint8_t{1});
             if (few && source.pixel_stride == channels_ && target.pixel_stride == channels_) {
-                memory.each_row_of_thresholds(row, run.first_x, run.last_x, [&](int x, int last_x, const float *row_of) {
-                    const int64_t offset = int64_t{x - run.first_x} * channels_;
-                    kernels.moved_places(value + offset, copy + offset, row_of, channels_, last_x - x,
-                                         moved.data() + (x - run.first_x));
-                });
+                memory.each_row_of_thresholds(row, run.first_x, run.last_x,
+                                              [&](int x, int last_x, const float *row_of) {
+                                                  const int64_t offset = int64_t{x - run.first_x} * channels_;
+                                                  kernels.moved_places(value + offset, copy + offset, row_of, channels_,
+                                                                       last_x - x, moved.data() + (x - run.first_x));
+                                              });
             }
             for (int x = run.first_x; x < run.last_x; ++x, ++rank) {
                 if (moved[static_cast<size_t>(x - run.first_x)] == 0) {

@@ -32,7 +32,8 @@ class TransmissionMemory final : public OperatorMemory {
         return {changes.data() + start, changed.data() + start, counts[static_cast<size_t>(rank)], row};
     }
 
-    // Which of the 64 places of an input row from `x` on (from -63 to its end) have deltas, the first in the lowest bit.
+    // Which of the 64 places of an input row from `x` on (from -63 to its end) have deltas, the first in the lowest
+    // bit.
     uint64_t deltas_from(int64_t row, int x) const {
         const uint64_t *word = bits.data() + row * words + ((x + 64) >> 6);
         const int shift = x & 63;
@@ -40,11 +41,11 @@ class TransmissionMemory final : public OperatorMemory {
     }
 
     std::vector<int32_t> ranks;
-    int64_t words;              // of a row of bits: its places, 64 before them and 64 or more behind
-    std::vector<uint64_t> bits; // the places with deltas
+    int64_t words;                // of a row of bits: its places, 64 before them and 64 or more behind
+    std::vector<uint64_t> bits;   // the places with deltas
     std::vector<float> changes;   // one place's behind the other's, within a task
     std::vector<int32_t> changed; // their channels
-    std::vector<int64_t> starts; // of a rank's changes
+    std::vector<int64_t> starts;  // of a rank's changes
     std::vector<int32_t> counts;
     // Sets `rows` rows of thresholds, one a channel each, and for each place which row counts; no places: the first.
     void set_thresholds(const float *values, size_t rows, size_t columns, const uint8_t *rows_of_places, size_t places);
@@ -72,9 +73,13 @@ class TransmissionMemory final : public OperatorMemory {
     std::vector<uint8_t> rows_of_places;
     std::vector<int64_t> ranked; // the places with a rank
     int32_t channels, slots;
-    int64_t sent = 0;  // deltas of this frame
-    bool fresh = true; // nothing was told yet
-    bool whole = true; // this frame's copy was not told by deltas: consumers recompute
+    int64_t sent = 0;     // deltas of this frame
+    int64_t compared = 0; // elements of the last frame that was compared
+    double saved = 0;     // time that consumers saved by them, as they reckon
+    double gain = 0;      // of late, what was saved over what comparing took
+    int resting = 0;      // frames for which everything is told
+    bool fresh = true;    // nothing was told yet
+    bool whole = true;    // this frame's copy was not told by deltas: consumers recompute
 };
 
 class Transmission final : public Operator {
@@ -85,14 +90,20 @@ class Transmission final : public Operator {
     // Compares and copies; the map of the output is known only then.
     void propagate(Session &session) const override;
     void run(Session &) const override {}
+    // What comparing an element takes: where consumers save less than that, they are told everything for a while.
+    void set_comparing(double cost) { comparing_ = std::max(comparing_, cost); }
 
   private:
     void take_whole(Session &session) const;
     void send_elements(Session &session, TransmissionMemory &memory) const;
     void send_places(Session &session, TransmissionMemory &memory) const;
 
+    bool rests(TransmissionMemory &memory, const ChangeMap &input) const;
+    void tell_all(Session &session) const;
+
     Sending sending_;
-    int64_t rows_; // of all images
+    double comparing_ = 0; // an element, in the unit of what consumers save; 0 for never resting
+    int64_t rows_;         // of all images
     int32_t columns_, channels_, padded_channels_;
 };
 

@@ -12,7 +12,8 @@ from saccade.graph import Activation, Binary, Convolution, Graph, Operator, Refe
 from saccade.kernels.reference import run_native
 from saccade.kernels.transmission.reference import update
 from saccade.policy import Policy, Tolerance
-from saccade.runtime import Program, native
+from saccade.runtime import Program, native, program
+from saccade.runtime.delta_cost import DeltaCost
 
 few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
@@ -173,7 +174,9 @@ def test_thresholds_may_differ_from_place_to_place(statistic, batch, c_in, side,
     convolution = {"kernel": (3, 3), "channels": 20, "stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
     graph, operator = network(image, convolution, False, seed)
     kind = "element" if statistic == "elements" else "position"
-    tolerance = Tolerance(kind, 1.0, "absolute", "rms" if kind == "element" else statistic, least_cost=0)
+    tolerance = Tolerance(
+        kind, 1.0, "absolute", "rms" if kind == "element" else statistic, delta_cost=2.0, least_cost=0
+    )
     sending = {"elements": "elements", "largest": "places_by_largest", "rms": "places_by_mean"}[statistic]
     generator = torch.Generator().manual_seed(seed)
     levels = 0.3 * torch.rand((rows, c_in), generator=generator) + 0.01
@@ -221,3 +224,45 @@ def test_few_deltas_are_added_and_many_make_the_layer_recompute() -> None:
     assert session.last_frame.macs_done == 9 * 64
     session(frame + 1)
     assert session.last_frame.macs_done == session.last_frame.macs_dense
+
+
+@pytest.mark.parametrize("dilation", [20, 32, 50, 70])
+def test_windows_may_be_wider_than_a_word_of_places(dilation) -> None:
+    convolution = {
+        "kernel": (2, 3),
+        "channels": 16,
+        "stride": (1, 1),
+        "padding": (1, dilation, 0, dilation),
+        "dilation": (1, dilation),
+    }
+    image = (1, 3, 4, 160)
+    graph, operator = network(image, convolution, False, dilation)
+    session = Program(graph, Told(Tolerance("element", 0.0, "absolute", delta_cost=0.1, least_cost=0)), 1).session()
+    frame = torch.randn(image, generator=torch.Generator().manual_seed(0))
+    session(frame)
+    for x in (0, 1, 63, 64, 65, 127, 128, 159):
+        frame[0, x % 3, x % 4, x] += 1
+        output = session(frame)
+        assert 0 < session.last_frame.macs_done < session.last_frame.macs_dense / 4
+        expected = torch.relu(run_native(operator, [frame.abs()], tuple(output.shape)))
+        assert error(output, expected) < 1e-5, x
+
+
+@pytest.mark.parametrize(("element", "rests"), [(1e9, True), (1e-9, False), (0.0, False)])
+def test_a_layer_for_which_comparing_does_not_pay_is_told_everything_for_a_while(monkeypatch, element, rests) -> None:
+    monkeypatch.setattr(program, "delta_cost", lambda *_: DeltaCost(1.0, 1.0, 0.0, element))
+    convolution = {"kernel": (3, 3), "channels": 20, "stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
+    image = (1, 5, 12, 12)
+    graph, _ = network(image, convolution, False, 0)
+    session = Program(graph, Told(Tolerance("element", 1.0, "absolute", least_cost=0)), 1).session()
+    frame = 10 + torch.randn(image, generator=torch.Generator().manual_seed(0))
+    told_everything = []
+    for number in range(70):
+        frame = frame + 0.01 + (torch.arange(12) == number % 12) * 2.0
+        output = session(frame)
+        told_everything.append(error(output, session.dense(frame)) < 1e-6)
+    assert told_everything[0]
+    assert not told_everything[1]
+    assert told_everything[2:33] == [rests] * 31
+    assert not told_everything[33]
+    assert told_everything[34:65] == [rests] * 31

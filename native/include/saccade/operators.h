@@ -57,8 +57,9 @@ std::unique_ptr<Operator> make_convolution(const Program &program, std::string n
 enum class Sending : int32_t;
 std::unique_ptr<Operator> make_transmission(const Program &program, std::string name, int input, int output,
                                             Sending sending);
-// A convolution over the copy that the operator number `transmission` makes. `cost` decides whether
-// a frame's deltas are added or the places that they reach computed anew.
+// A convolution over the copy that the operator number `transmission` makes. `cost` decides whether a frame's deltas
+// are added or the places that they reach computed anew, and whether comparing is worth its time; an element at no cost
+// is always compared.
 std::unique_ptr<Operator> make_element_convolution(const Program &program, std::string name, int input, int output,
                                                    int residual, int transmission, const float *weight,
                                                    const float *bias, const ConvolutionShape &shape,

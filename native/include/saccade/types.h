@@ -142,10 +142,12 @@ struct StandardizationArguments {
 // Side in places of the cells in which frames are compared: a block of a codec.
 constexpr int kCellSide = 8;
 
-// What deltas take, in multiply-adds of a computation by whole places that take as long.
+// What a layer takes by deltas of its input's elements and by whole places, in any one unit of time.
 struct DeltaCost {
-    double multiply_add;
-    double place; // each place of the output that any delta reaches
+    double by_places; // a multiply-add of a place that is computed anew
+    double by_deltas; // a multiply-add of a delta
+    double place;     // each place of the output that any delta reaches
+    double element;   // each element of the input that is compared
 };
 
 struct ChannelOrder {
@@ -179,8 +181,8 @@ struct KernelTable {
     void (*elementwise)(const ElementwiseArguments &, const float *first, int64_t first_stride, const float *second,
                         int64_t second_stride, float *output, int64_t output_stride, int32_t channels, int32_t count);
     // output[c] = input[indices[c]] for `count` places of one row.
-    void (*gather)(const ChannelOrder &, const float *input, int64_t input_stride, float *output,
-                   int64_t output_stride, int32_t channels, int32_t count);
+    void (*gather)(const ChannelOrder &, const float *input, int64_t input_stride, float *output, int64_t output_stride,
+                   int32_t channels, int32_t count);
     void (*max_pool)(const PoolArguments &, const View &input, float *output, int32_t image, int32_t y, int32_t x);
     void (*average_pool)(const PoolArguments &, const View &input, float *output, int32_t image, int32_t y, int32_t x);
     float (*channel_maximum)(const float *input, int32_t channels);
@@ -231,8 +233,8 @@ struct KernelTable {
     // is not a finite number.
     int32_t (*transmit)(const float *values, float *copy, const float *thresholds, int32_t channels, float *changes,
                         int32_t *changed, bool *finite);
-    // Clears `moved` (one byte a place) where `transmit` would return 0, for `count` places without gaps between them, of
-    // less than `lanes` channels and at most 64 in as many places as `lanes`; what it cannot tell it sets.
+    // Clears `moved` (one byte a place) where `transmit` would return 0, for `count` places without gaps between them,
+    // of less than `lanes` channels and at most 64 in as many places as `lanes`; what it cannot tell it sets.
     void (*moved_places)(const float *values, const float *copy, const float *thresholds, int32_t channels,
                          int32_t count, uint8_t *moved);
     // The mean, or the largest, of a place's weighted squared differences; NaN where a channel's is.

@@ -39,12 +39,14 @@ class History:
         grey_level: the size of one of 256 grey levels in the frame's units: (largest - smallest) / 255 of the last
             keyframe; 1 for frames of uint8.
         compare: measures the change between two frames; a session hands in its native sweep.
+        textures: holds what ``texture_of`` measured a few frames ago, or nothing yet.
     """
 
     frames: int
     held: int
     grey_level: float
     compare: Callable[[torch.Tensor, torch.Tensor], CellChange] = compare_cells
+    textures: list[torch.Tensor] = field(default_factory=list, compare=False)
     _compared: list[tuple[torch.Tensor, torch.Tensor, CellChange]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
@@ -57,6 +59,16 @@ class History:
         change = self.compare(frame, reference)
         self._compared.append((frame, reference, change))
         return change
+
+    def texture_of(self, reference: torch.Tensor) -> torch.Tensor:
+        """Returns the mean squared deviation of each cell from its mean, (N, rows, columns), in squared units.
+
+        It may be that of a reference a few frames older: the texture of a picture changes slowly.
+        """
+        if not self.textures:
+            change = self.compare(reference, torch.zeros_like(reference))
+            self.textures.append(change.squares - change.steps)
+        return self.textures[0]
 
 
 @dataclass(frozen=True)

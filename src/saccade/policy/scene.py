@@ -75,8 +75,7 @@ class SceneChange:
         moved = change.squares > _MOVED**2 * least
         if float(moved.float().mean()) < _FEWEST_MOVED or int((_tiles(moved) > 0).sum()) < _FEWEST_TILES:
             return False
-        nothing = history.compare(reference, torch.zeros_like(reference))
-        textures = nothing.squares - nothing.steps
+        textures = history.texture_of(reference)
         textured = textures > least
         shares = _tiles(textured)
         has_texture = shares > 0.04

@@ -20,20 +20,23 @@ ROUNDS = 9
 
 @dataclass(frozen=True)
 class DeltaCost:
-    """What deltas take, in multiply-adds of a computation by whole places that take as long.
+    """What a layer takes by deltas of single elements and by whole places, in nanoseconds or any one unit.
 
     Attributes:
-        multiply_add: each multiply-add by deltas, at least 1.
-        place: each place of the output that any delta reaches, at least 0: to look for its deltas, to load and store
-            its sums.
+        by_places: a multiply-add of a place that is computed anew.
+        by_deltas: a multiply-add of a delta.
+        place: each place of the output that any delta reaches: to look for its deltas, to load and store its sums.
+        element: each element of the input that is compared; 0 has it compared whether that pays or not.
     """
 
-    multiply_add: float
+    by_places: float
+    by_deltas: float
     place: float
+    element: float
 
 
 def delta_cost(operator: Convolution, instruction_set: str) -> DeltaCost:
-    """Returns what deltas take in a layer on this machine, measured once a process and shape.
+    """Returns what a layer takes on this machine, in nanoseconds, measured once a process and shape.
 
     Args:
         operator: a dense or a depthwise convolution.
@@ -51,11 +54,19 @@ def _measure(
 ) -> DeltaCost:
     """Times one layer of 16 x 16 places both ways, by deltas with many and with few elements that change."""
     layer = (instruction_set, channels_out, channels_in, kernel, groups)
-    by_places = max(_nanoseconds(*layer, MANY, math.inf), 1.0)
-    many, few = _nanoseconds(*layer, MANY, 0.0), _nanoseconds(*layer, FEW, 0.0)
-    multiply_adds = channels_out * channels_in // groups * math.prod(kernel)  # of a place
-    slope = (many - few) / (MANY - FEW) / by_places
-    return DeltaCost(max(slope, 1.0), max(few / by_places - FEW * slope, 0.0) * multiply_adds)
+    places = SIDE * SIDE
+    multiply_adds = places * channels_out * channels_in // groups * math.prod(kernel)
+    anew, _ = _nanoseconds(*layer, MANY, math.inf)
+    many, comparing = _nanoseconds(*layer, MANY, 0.0)
+    few, _ = _nanoseconds(*layer, FEW, 0.0)
+    by_places = anew / multiply_adds
+    by_deltas = max((many - few) / (MANY - FEW) / multiply_adds, by_places)
+    return DeltaCost(
+        by_places,
+        by_deltas,
+        max(few - FEW * by_deltas * multiply_adds, 0.0) / places,
+        comparing / (places * channels_in),
+    )
 
 
 def _nanoseconds(
@@ -66,8 +77,8 @@ def _nanoseconds(
     groups: int,
     density: float,
     forced: float,
-) -> float:
-    """Returns the least time of a frame of which a share of the elements changes.
+) -> tuple[float, float]:
+    """Returns the least times of a frame of which a share of the elements changes: of the layer and of the comparison.
 
     Args:
         density: that share, 0..1.
@@ -82,18 +93,36 @@ def _nanoseconds(
     sender = program.add_transmission("told", frame, told, "elements")
     weight = np.full((channels_out, channels_in // groups, *kernel), 1e-3, np.float32)
     layer = program.add_element_convolution(
-        "layer", told, out, -1, sender, weight, None, [1, 1], [top, left], [1, 1], groups, "relu", 0.0, 0.0, forced, 0.0
+        "layer",
+        told,
+        out,
+        -1,
+        sender,
+        weight,
+        None,
+        [1, 1],
+        [top, left],
+        [1, 1],
+        groups,
+        "relu",
+        0.0,
+        0.0,
+        [1.0, forced, 0.0, 0.0],
     )
     session = program.session(1, False)
     generator = torch.Generator().manual_seed(0)
     value = torch.rand((1, channels_in, SIDE, SIDE), generator=generator)
-    best = math.inf
-    for _ in range(ROUNDS):
+    best = [math.inf, math.inf]
+    for number in range(ROUNDS):
         session.load_float32(frame, value.data_ptr(), 0)
-        before = session.counters[layer][1]
+        before = session.counters
         session.run(0, layer + 1)
-        took = session.counters[layer][1] - before
-        best = min(best, took) if before else best  # the first frame is dense
+        after = session.counters
+        if number:  # the first frame is dense
+            best = [
+                min(least, max(after[index][1] - before[index][1], 1))
+                for least, index in zip(best, (layer, sender), strict=True)
+            ]
         changed = torch.rand(value.shape, generator=generator) < density
         value = torch.where(changed, torch.rand(value.shape, generator=generator), value)
-    return best
+    return best[0], best[1]

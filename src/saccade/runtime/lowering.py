@@ -175,8 +175,7 @@ def _element_convolution(program: Program, step: Step, operator: Convolution, so
         list(operator.dilation),
         operator.groups,
         *_function(step.activation),
-        cost.multiply_add,
-        cost.place,
+        [cost.by_places, cost.by_deltas, cost.place, cost.element],
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from saccade.errors import PolicyError
 from saccade.policy import History, Policy, Verdict
 from saccade.runtime.comparison import compare_cells
+
+_TEXTURE_LASTS = 16
+"""Frames after which the texture of a picture is measured again: it changes slowly."""
 
 
 @dataclass
@@ -21,6 +24,7 @@ class Pacing:
         grey_level: one of 256 grey levels of the last keyframe, in the frame's units.
         keyframes: how many keyframes there were, the first frame included.
         holds: how many frames were held.
+        textures: of the picture, at most one, where a policy asked for it in the last frames; see ``History``.
     """
 
     frames: int = 0
@@ -28,6 +32,7 @@ class Pacing:
     grey_level: float = 1.0
     keyframes: int = 0
     holds: int = 0
+    textures: list[torch.Tensor] = field(default_factory=list)
 
     def judge(self, policy: Policy, frame: torch.Tensor, reference: torch.Tensor | None) -> Verdict:
         """Returns what is done with the frame; ``reference`` is None for a stream's first.
@@ -37,7 +42,10 @@ class Pacing:
         """
         verdict = Verdict.KEYFRAME
         if reference is not None:
-            verdict = policy.judge(frame, reference, History(self.frames, self.held, self.grey_level, compare_cells))
+            if self.frames % _TEXTURE_LASTS == 0:
+                self.textures.clear()
+            history = History(self.frames, self.held, self.grey_level, compare_cells, self.textures)
+            verdict = policy.judge(frame, reference, history)
         if verdict is Verdict.KEYFRAME:
             self.begin(frame)
         elif verdict in (Verdict.HOLD, Verdict.UPDATE):
@@ -53,6 +61,7 @@ class Pacing:
         self.grey_level = _grey_level(frame)
         self.keyframes += 1
         self.frames = self.held = 0
+        self.textures.clear()
 
 
 def _grey_level(frame: torch.Tensor) -> float:

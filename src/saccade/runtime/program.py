@@ -74,7 +74,7 @@ class Program:
     def delta_cost(self, operator: Convolution) -> DeltaCost:
         """Returns what deltas take in one layer: as the policy says, or as this machine does."""
         fixed = None if self.tolerance is None else self.tolerance.delta_cost
-        return delta_cost(operator, self.instruction_set) if fixed is None else DeltaCost(fixed, 0.0)
+        return delta_cost(operator, self.instruction_set) if fixed is None else DeltaCost(1.0, fixed, 0.0, 0.0)
 
     @property
     def instruction_set(self) -> str:

@@ -201,7 +201,7 @@ class Session:
         copy = Session(self.program, memory=self._native.clone())
         copy._values = {name: value.clone() for name, value in self._values.items()}
         copy._changed = dict(self._changed)
-        copy._pacing = replace(self._pacing)
+        copy._pacing = replace(self._pacing, textures=list(self._pacing.textures))
         copy._started = self._started
         copy._frames = self._frames
         copy._seconds = self._seconds
