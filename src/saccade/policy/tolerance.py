@@ -23,9 +23,11 @@ class Tolerance:
     Attributes:
         granularity: "element" sends single channels of a place, "position" all channels of a place at once.
         threshold: 0 or more, in the unit that ``measure`` names.
-        measure: "sensitivity": the threshold of a channel is ``threshold`` * 2e-5 * sqrt(cost) / J, where cost is the
-            consumer's multiply-adds an element, and J how much the network's outputs, each in units of its norm,
-            depend on an element of that channel; measured on a stream's first frame or read from a profile.
+        measure: "sensitivity": the threshold of a channel is ``threshold`` * .22 * sqrt(cost / all) / J, where cost is
+            the consumer's multiply-adds an element, all those of the network, and J how much the network's outputs,
+            each in units of its norm, depend on an element of that channel; measured on a stream's first frame or read
+            from a profile. If each element of every layer were off by its threshold, up or down by chance, the outputs
+            would err by .22 * ``threshold``.
             "deviation": in standard deviations of the layer's values on the first frame. "absolute": as it is.
         statistic: for positions: "rms" or "largest" difference over the channels.
         delta_cost: by elements: the time of a multiply-add by deltas over that of one by whole places, by which each

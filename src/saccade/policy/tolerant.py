@@ -31,7 +31,7 @@ class Near(Policy):
         threshold: of elements, in units of sensitivity; see ``Tolerance``. 0 is exact but for rounding.
     """
 
-    threshold: float = 0.05
+    threshold: float = 0.015
 
     @property
     def tolerance(self) -> Tolerance:

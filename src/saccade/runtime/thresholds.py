@@ -15,8 +15,8 @@ from saccade.plan.transmissions import element_costs
 from saccade.policy import Tolerance
 from saccade.runtime.sensitivity import run_graph, sensitivities, with_least
 
-UNIT = 2e-5
-"""Makes a threshold of 1 a good default: see ``Tolerance.measure``."""
+UNIT = 0.22
+"""The relative error of the outputs if every element were off by a threshold of 1: see ``Tolerance.measure``."""
 CELL = 32
 """Side, in pixels of the network's input, of a cell whose places count alike: single places move, and their estimates
 are noisy."""
@@ -74,10 +74,11 @@ def thresholds(graph: Graph, frames: Sequence[torch.Tensor], tolerance: Toleranc
     if tolerance.sensitivities:
         channels = _given(told, tolerance)
     costs = element_costs(graph)
+    whole = sum(cost * math.prod(graph.tensors[name].shape) for name, cost in costs.items())
     side = max((max(graph.tensors[name].shape[2:], default=1) for name in graph.inputs), default=1)
     found = {}
     for name, sensitivity in channels.items():
-        base = tolerance.threshold * UNIT * costs[name] ** 0.5 / sensitivity
+        base = tolerance.threshold * UNIT * (costs[name] / whole) ** 0.5 / sensitivity
         cell = max(1, round(CELL * max(told[name][2:]) / side))
         places = _levels(measured[name].places, cell) if tolerance.by_place else None
         factors = torch.tensor(FACTORS if tolerance.by_place else (1.0,))
