@@ -10,14 +10,13 @@ Aims: evaluation at most 1.6 times ResNet-50's time with the dense kernel, 1.25 
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torchvision
+from stopwatch import Stopwatch
 from torch import Tensor, nn
 
 import saccade.gates
@@ -52,34 +51,22 @@ def contestants() -> dict[str, tuple[nn.Module, torch.memory_format]]:
     return {name: (net.to(memory_format=layout), layout) for name, (net, layout) in networks.items()}
 
 
-def stopwatch(work: Callable[[], object], seconds: list[float]) -> Callable[[int], object]:
-    """Returns the work as a contender that also writes down its processor time."""
-
-    def run(number: int) -> object:
-        start = time.process_time()
-        result = work()
-        seconds.append(time.process_time() - start)
-        return result
-
-    return run
-
-
-def evaluation(network: nn.Module, images: Tensor) -> Callable[[], object]:
+def evaluation(network: nn.Module, images: Tensor) -> Callable[[int], object]:
     """Returns a forward pass without gradients."""
     network.eval()
 
-    def work() -> object:
+    def work(number: int) -> object:
         with torch.inference_mode():
             return network(images)
 
     return work
 
 
-def training(network: nn.Module, images: Tensor) -> Callable[[], object]:
+def training(network: nn.Module, images: Tensor) -> Callable[[int], object]:
     """Returns a forward and a backward pass."""
     network.train()
 
-    def work() -> object:
+    def work(number: int) -> object:
         network.zero_grad(set_to_none=True)
         network(images).square().mean().backward()
         return None
@@ -87,17 +74,18 @@ def training(network: nn.Module, images: Tensor) -> Callable[[], object]:
     return work
 
 
-def measure(record: Record, kind: str, images: int, maker: Callable[[nn.Module, Tensor], Callable[[], object]]) -> None:
+def measure(
+    record: Record, kind: str, images: int, maker: Callable[[nn.Module, Tensor], Callable[[int], object]]
+) -> None:
     """Adds a row for each contestant."""
     networks = contestants()
-    processor: dict[str, list[float]] = {name: [] for name in networks}
     batch = torch.randn(images, 3, 224, 224)
     contenders = {
-        name: stopwatch(maker(network, batch.contiguous(memory_format=layout)), processor[name])
+        name: Stopwatch(maker(network, batch.contiguous(memory_format=layout)))
         for name, (network, layout) in networks.items()
     }
     timings = alternate(contenders, range(ROUNDS[kind] + 2), warm_up=2)
-    used = {name: statistics.median(seconds[2:]) for name, seconds in processor.items()}
+    used = {name: watch.median(2) for name, watch in contenders.items()}
     plain = [name for name in networks if name.startswith("ResNet")]
     wall_floor, used_floor = min(timings[name].median for name in plain), min(used[name] for name in plain)
     for name, timing in timings.items():

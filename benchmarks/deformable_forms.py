@@ -11,14 +11,13 @@ it is from the form that it takes shows how steady the times are.
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
 from math import ceil
 from pathlib import Path
 
 import torch
+from stopwatch import Stopwatch
 from torch import Tensor
 
 from saccade.gates.deformable_convolution import deformable_convolution, deformable_convolutions
@@ -58,18 +57,16 @@ def inputs(images: int, channels: int, size: int, kernel: str) -> tuple[Tensor, 
     return image(compressed), 0.5 * image(2 * taps), torch.sigmoid(image(taps)), weight
 
 
-def work(kind: str, form: str, tensors: tuple[Tensor, ...], seconds: list[float]) -> Callable[[int], object]:
-    """Returns a contender that writes down its processor time."""
+def work(kind: str, form: str, tensors: tuple[Tensor, ...]) -> Callable[[int], object]:
+    """Returns a pass forward, or forward and backward, over tensors of its own."""
     gradients = kind != "forward"
     own = [tensor.clone().requires_grad_(gradients) for tensor in tensors]
 
     def run(number: int) -> object:
-        start = time.process_time()
         with torch.set_grad_enabled(gradients):
             result = deformable_convolution(*own, form=form)
             if gradients:
                 torch.autograd.grad(result.square().mean(), own)
-        seconds.append(time.process_time() - start)
         return None
 
     return run
@@ -84,10 +81,9 @@ def main(path: Path | None, beside: str) -> None:
             for kernel in KERNELS:
                 tensors = inputs(images, channels, size, kernel)
                 for kind in WORKS:
-                    processor: dict[str, list[float]] = {form: [] for form in forms}
-                    contenders = {form: work(kind, form, tensors, processor[form]) for form in forms}
+                    contenders = {form: Stopwatch(work(kind, form, tensors)) for form in forms}
                     timings = alternate(contenders, range(ROUNDS + 1))
-                    used = {form: 1e3 * statistics.median(seconds[1:]) for form, seconds in processor.items()}
+                    used = {form: 1e3 * watch.median(1) for form, watch in contenders.items()}
                     row = {"place": place, "beside": beside, "images": images, "kernel": kernel, "work": kind}
                     row |= {"compressed": tensors[0].shape[1], "outputs": tensors[3].shape[0], "size": size}
                     row |= {"wall_median_ms": {form: 1e3 * timing.median for form, timing in timings.items()}}

@@ -10,13 +10,11 @@ Behind it an exact stream saves nothing, and before it as much as without a gate
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from stopwatch import Stopwatch
 from torch import Tensor, nn
 
 import saccade
@@ -25,6 +23,7 @@ from saccade.gates.deformable_kernel import DeformableKernel
 from saccade.measure import Environment, Record
 
 ROUNDS = 12
+WARM_UP = 2
 SIDE = 224
 NETWORKS = ("resnet18", "resnet50")
 GATES: dict[str, dict[str, str]] = {
@@ -49,7 +48,7 @@ def network(name: str, options: dict[str, str]) -> nn.Module:
 def frames() -> list[Tensor]:
     """Returns frames that share nothing, (1, 3, SIDE, SIDE)."""
     generator = torch.Generator().manual_seed(1)
-    return [torch.rand(1, 3, SIDE, SIDE, generator=generator) for _ in range(ROUNDS + 2)]
+    return [torch.rand(1, 3, SIDE, SIDE, generator=generator) for _ in range(ROUNDS + WARM_UP)]
 
 
 def with_change(frame: Tensor) -> Tensor:
@@ -60,31 +59,12 @@ def with_change(frame: Tensor) -> Tensor:
     return changed
 
 
-class Stopwatch:
-    """Writes down a contender's processor time."""
-
-    def __init__(self, work: Callable[[Tensor], object]) -> None:
-        self.work = work
-        self.seconds: list[float] = []
-
-    def __call__(self, frame: Tensor) -> object:
-        """Runs the work once."""
-        start = time.process_time()
-        result = self.work(frame)
-        self.seconds.append(time.process_time() - start)
-        return result
-
-    def median(self) -> float:
-        """Returns the median without the two warm-up rounds."""
-        return statistics.median(self.seconds[2:])
-
-
 def measure(record: Record, name: str) -> None:
     """Adds a row for each gate and way of running."""
     networks = {gate: network(name, options) for gate, options in GATES.items()}
     streams = {gate: saccade.incremental(made, threads=1) for gate, made in networks.items()}
     errors = dict.fromkeys(GATES, 0.0)
-    contenders: dict[tuple[str, str], Stopwatch] = {}
+    contenders: dict[tuple[str, str], Stopwatch[Tensor]] = {}
     for gate, made in networks.items():
         contenders[gate, "eager"] = Stopwatch(lambda frame, made=made: made(_channels_last(frame)))
         contenders[gate, "all active"] = Stopwatch(lambda frame, stream=streams[gate]: stream(frame))
@@ -98,12 +78,13 @@ def measure(record: Record, name: str) -> None:
             expected = made(_channels_last(frame))
             errors[gate] = float((streams[gate].dense(frame) - expected).norm() / expected.norm())
     for (gate, way), watch in contenders.items():
-        eager = contenders[gate, "eager"].median()
+        eager = contenders[gate, "eager"].median(WARM_UP)
         report = streams[gate].report()
         fallbacks = sum(operator.kind == "fallback" for operator in report.operators)
-        row = {"network": name, "gate": gate, "way": way, "processor_median_ms": watch.median() * 1e3}
-        row |= {"of_eager": watch.median() / eager, "error": errors[gate], "fallbacks": fallbacks}
-        print(f"{name} {gate:14} {way:16} {watch.median() * 1e3:8.1f} ms  {row['of_eager']:.2f} of eager")
+        median = watch.median(WARM_UP)
+        row = {"network": name, "gate": gate, "way": way, "processor_median_ms": median * 1e3}
+        row |= {"of_eager": median / eager, "error": errors[gate], "fallbacks": fallbacks}
+        print(f"{name} {gate:14} {way:16} {median * 1e3:8.1f} ms  {row['of_eager']:.2f} of eager")
         record.add(row | {"environment": Environment.here(1, "python benchmarks/gated_network.py").to_dict()})
 
 

@@ -11,16 +11,15 @@ loop's.
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from stopwatch import Stopwatch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -50,18 +49,6 @@ def images(folder: Path, count: int) -> Images:
     np.save(folder / f"{count}.npy", random.integers(0, 255, (count, 32, 32, 3), dtype=np.uint8))
     labels = torch.from_numpy(random.integers(0, 100, count))
     return Images(np.load(folder / f"{count}.npy", mmap_mode="r"), labels, tuple(map(str, range(100))))
-
-
-def stopwatch(work: Callable[[], object], seconds: list[float]) -> Callable[[int], object]:
-    """Returns the work as a contender that also writes down its processor time."""
-
-    def run(number: int) -> object:
-        start = time.process_time()
-        result = work()
-        seconds.append(time.process_time() - start)
-        return result
-
-    return run
 
 
 def step(network: nn.Module, optimiser: torch.optim.Optimizer, batch: tuple[Tensor, Tensor], rate: float) -> Tensor:
@@ -102,13 +89,11 @@ def epoch(recipe: Recipe, splits: Splits, folder: Path) -> Callable[[], object]:
 
 def measured(contenders: dict[str, Callable[[], object]], count: int) -> list[dict[str, object]]:
     """Returns a row for each contender, timed alternately, that works on so many images."""
-    processor: dict[str, list[float]] = {name: [] for name in contenders}
-    timings = alternate(
-        {name: stopwatch(work, processor[name]) for name, work in contenders.items()}, range(ROUNDS + 1)
-    )
+    watches = {name: Stopwatch(lambda _, work=work: work()) for name, work in contenders.items()}
+    timings = alternate(watches, range(ROUNDS + 1))
     found: list[dict[str, object]] = []
     for name, timing in timings.items():
-        used = statistics.median(processor[name][1:])
+        used = watches[name].median(1)
         row = {"contender": name, "images_per_second": count / timing.median, "processor_median_ms": 1e3 * used}
         found.append({**row, "images_per_processor_second": count / used, **timing.to_dict()})
         print(f"{name:24} {count / timing.median:9.0f} images/s {count / used:9.0f} images per processor second")

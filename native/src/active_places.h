@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "saccade/program.h"
 
@@ -60,6 +62,52 @@ void parallel_ranges(Session &session, const ChangeMap &map, int64_t cost, const
 // The same, by runs of places.
 template <typename Visit> void parallel_runs(Session &session, const ChangeMap &map, int64_t cost, const Visit &visit) {
     parallel_ranges(session, map, cost, [&](int64_t first, int64_t last) { for_each_run(map, first, last, visit); });
+}
+
+// Calls visit(image, y) for each row that holds an active place, shared among the threads where there is enough to do;
+// `cost` is the rough number of operations a row takes.
+template <typename Visit>
+void for_each_active_row(Session &session, const ChangeMap &map, int64_t cost, const Visit &visit) {
+    constexpr int64_t kSmallest = 128 * 1024; // operations worth waking the threads for
+    std::vector<std::pair<int, int>> rows;
+    for (const Run &run : map.runs()) {
+        if (rows.empty() || rows.back() != std::make_pair(run.image, run.y)) {
+            rows.emplace_back(run.image, run.y);
+        }
+    }
+    const auto count = static_cast<int64_t>(rows.size());
+    const auto visit_row = [&](int64_t index, int) {
+        const auto [image, y] = rows[static_cast<size_t>(index)];
+        visit(image, y);
+    };
+    if (count * cost > kSmallest) {
+        session.pool().parallel_for(count, visit_row);
+        return;
+    }
+    for (int64_t index = 0; index < count; ++index) {
+        visit_row(index, 0);
+    }
+}
+
+// Sets the output's change map: all or none where the input's is all or none, otherwise the places that
+// mark(input, map, bytes) marks; `bytes` has one byte for each place of `map`, zero at first.
+template <typename Mark> void mark_changes(Session &session, int input, int output, const Mark &mark) {
+    const ChangeMap &changed = session.map(input);
+    ChangeMap &map = session.own_map(output);
+    if (map.set_if_uniform(changed)) {
+        return;
+    }
+    mark(changed, map, map.edit());
+    map.count();
+}
+
+// The same for an output of one place an image, which any change of the image may move.
+inline void mark_changed_images(Session &session, int input, int output) {
+    mark_changes(session, input, output, [](const ChangeMap &changed, const ChangeMap &, uint8_t *images) {
+        for (const Run &run : changed.runs()) {
+            images[run.image] = 1;
+        }
+    });
 }
 
 // Constants for a kernel, copied and padded with zeros to whole vectors.

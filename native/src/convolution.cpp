@@ -163,30 +163,25 @@ class TransposedConvolution final : public Operator {
     }
 
     void propagate(Session &session) const override {
-        const ChangeMap &input = session.map(inputs[0]);
-        ChangeMap &map = session.own_map(output);
-        if (map.set_if_uniform(input)) {
-            return;
-        }
-        uint8_t *bytes = map.edit();
-        for (const Run &run : input.runs()) {
-            for (int tap = 0; tap < shape_.kernel_height; ++tap) {
-                const int y = run.y * shape_.stride_y - shape_.pad_top + tap * shape_.dilation_y;
-                if (y < 0 || y >= map.height()) {
-                    continue;
-                }
-                uint8_t *row = bytes + (int64_t{run.image} * map.height() + y) * map.width();
-                for (int source_x = run.first_x; source_x < run.last_x; ++source_x) {
-                    for (int column = 0; column < shape_.kernel_width; ++column) {
-                        const int x = source_x * shape_.stride_x - shape_.pad_left + column * shape_.dilation_x;
-                        if (x >= 0 && x < map.width()) {
-                            row[x] = 1;
+        mark_changes(session, inputs[0], output, [&](const ChangeMap &input, const ChangeMap &map, uint8_t *bytes) {
+            for (const Run &run : input.runs()) {
+                for (int tap = 0; tap < shape_.kernel_height; ++tap) {
+                    const int y = run.y * shape_.stride_y - shape_.pad_top + tap * shape_.dilation_y;
+                    if (y < 0 || y >= map.height()) {
+                        continue;
+                    }
+                    uint8_t *row = bytes + (int64_t{run.image} * map.height() + y) * map.width();
+                    for (int source_x = run.first_x; source_x < run.last_x; ++source_x) {
+                        for (int column = 0; column < shape_.kernel_width; ++column) {
+                            const int x = source_x * shape_.stride_x - shape_.pad_left + column * shape_.dilation_x;
+                            if (x >= 0 && x < map.width()) {
+                                row[x] = 1;
+                            }
                         }
                     }
                 }
             }
-        }
-        map.count();
+        });
     }
 
     void run(Session &session) const override {

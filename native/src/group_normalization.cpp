@@ -22,18 +22,7 @@ class GroupMoments final : public Operator {
     int64_t state_floats() const override { return rows_ * 2 * width_; }
     int64_t scratch_floats() const override { return 2 * width_; }
 
-    void propagate(Session &session) const override {
-        const ChangeMap &input = session.map(inputs[0]);
-        ChangeMap &map = session.own_map(output);
-        if (map.set_if_uniform(input)) {
-            return;
-        }
-        uint8_t *bytes = map.edit();
-        for (const Run &run : input.runs()) {
-            bytes[run.image] = 1;
-        }
-        map.count();
-    }
+    void propagate(Session &session) const override { mark_changed_images(session, inputs[0], output); }
 
     void run(Session &session) const override {
         const View input = session.view(inputs[0]);
@@ -50,25 +39,11 @@ class GroupMoments final : public Operator {
   private:
     void add_rows(Session &session, const View &input) const {
         float *state = session.state(*this);
-        std::vector<std::pair<int, int>> rows;
-        for (const Run &run : session.map(inputs[0]).runs()) {
-            if (rows.empty() || rows.back() != std::make_pair(run.image, run.y)) {
-                rows.emplace_back(run.image, run.y);
-            }
-        }
-        const auto add_row = [&](int64_t index, int) {
-            const auto [image, y] = rows[static_cast<size_t>(index)];
+        for_each_active_row(session, session.map(inputs[0]), int64_t{input.w} * input.c * 2, [&](int image, int y) {
             float *row = state + (int64_t{image} * input.h + y) * 2 * width_;
             session.kernels().row_moments(input.at(image, y, 0), input.pixel_stride, input.w, input.c, row,
                                           row + width_);
-        };
-        if (static_cast<int64_t>(rows.size()) * input.w * input.c > 64 * 1024) {
-            session.pool().parallel_for(static_cast<int64_t>(rows.size()), add_row);
-            return;
-        }
-        for (size_t row = 0; row < rows.size(); ++row) {
-            add_row(static_cast<int64_t>(row), 0);
-        }
+        });
     }
 
     // Joins the channels of each group as the rows were joined.

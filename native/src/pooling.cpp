@@ -48,28 +48,23 @@ class AdaptiveAveragePool final : public Operator {
     using Operator::Operator;
 
     void propagate(Session &session) const override {
-        const ChangeMap &input = session.map(inputs[0]);
-        ChangeMap &map = session.own_map(output);
-        if (map.set_if_uniform(input)) {
-            return;
-        }
-        uint8_t *bytes = map.edit();
-        const auto reaches = [](int index, int outputs, int inputs, int first, int last) {
-            return window_begin(index, outputs, inputs) < last && window_end(index, outputs, inputs) > first;
-        };
-        for (const Run &run : input.runs()) {
-            for (int y = 0; y < map.height(); ++y) {
-                if (!reaches(y, map.height(), input.height(), run.y, run.y + 1)) {
-                    continue;
-                }
-                for (int x = 0; x < map.width(); ++x) {
-                    if (reaches(x, map.width(), input.width(), run.first_x, run.last_x)) {
-                        bytes[(int64_t{run.image} * map.height() + y) * map.width() + x] = 1;
+        mark_changes(session, inputs[0], output, [&](const ChangeMap &input, const ChangeMap &map, uint8_t *bytes) {
+            const auto reaches = [](int index, int outputs, int inputs, int first, int last) {
+                return window_begin(index, outputs, inputs) < last && window_end(index, outputs, inputs) > first;
+            };
+            for (const Run &run : input.runs()) {
+                for (int y = 0; y < map.height(); ++y) {
+                    if (!reaches(y, map.height(), input.height(), run.y, run.y + 1)) {
+                        continue;
+                    }
+                    for (int x = 0; x < map.width(); ++x) {
+                        if (reaches(x, map.width(), input.width(), run.first_x, run.last_x)) {
+                            bytes[(int64_t{run.image} * map.height() + y) * map.width() + x] = 1;
+                        }
                     }
                 }
             }
-        }
-        map.count();
+        });
     }
 
     void run(Session &session) const override {
@@ -100,43 +95,17 @@ class GlobalAveragePool final : public Operator {
 
     int64_t state_floats() const override { return rows_ * width_; }
 
-    void propagate(Session &session) const override {
-        const ChangeMap &input = session.map(inputs[0]);
-        ChangeMap &map = session.own_map(output);
-        if (map.set_if_uniform(input)) {
-            return;
-        }
-        uint8_t *bytes = map.edit();
-        for (const Run &run : input.runs()) {
-            bytes[run.image] = 1;
-        }
-        map.count();
-    }
+    void propagate(Session &session) const override { mark_changed_images(session, inputs[0], output); }
 
     void run(Session &session) const override {
         const View input = session.view(inputs[0]);
         const View target = session.view(output);
-        const ChangeMap &map = session.map(inputs[0]);
         float *sums = session.state(*this);
         const KernelTable &kernels = session.kernels();
-        std::vector<std::pair<int, int>> rows;
-        for (const Run &run : map.runs()) {
-            if (rows.empty() || rows.back() != std::make_pair(run.image, run.y)) {
-                rows.emplace_back(run.image, run.y);
-            }
-        }
-        const auto add_row = [&](int64_t index, int) {
-            const auto [image, y] = rows[static_cast<size_t>(index)];
+        for_each_active_row(session, session.map(inputs[0]), int64_t{input.w} * input.c, [&](int image, int y) {
             kernels.window_sum(input, image, y, y + 1, 0, input.w, 1.0f,
                                sums + (int64_t{image} * input.h + y) * width_);
-        };
-        if (static_cast<int64_t>(rows.size()) * input.w * input.c > 128 * 1024) {
-            session.pool().parallel_for(static_cast<int64_t>(rows.size()), add_row);
-        } else {
-            for (size_t row = 0; row < rows.size(); ++row) {
-                add_row(static_cast<int64_t>(row), 0);
-            }
-        }
+        });
         for (const Run &run : session.map(output).runs()) {
             kernels.vector_sum(sums + int64_t{run.image} * input.h * width_, width_, input.h, input.c,
                                static_cast<float>(int64_t{input.h} * input.w), nullptr, kIdentity,
@@ -178,15 +147,7 @@ class FlatLinear final : public Operator {
     // By place, then by row.
     int64_t state_floats() const override { return int64_t{images_} * height_ * (columns_ + 1) * width_; }
 
-    void propagate(Session &session) const override {
-        const ChangeMap &input = session.map(inputs[0]);
-        ChangeMap &map = session.own_map(output);
-        uint8_t *bytes = map.edit();
-        for (const Run &run : input.runs()) {
-            bytes[run.image] = 1;
-        }
-        map.count();
-    }
+    void propagate(Session &session) const override { mark_changed_images(session, inputs[0], output); }
 
     void run(Session &session) const override {
         const View input = session.view(inputs[0]);

@@ -51,25 +51,21 @@ class Upsample final : public Operator {
     }
 
     void propagate(Session &session) const override {
-        const ChangeMap &input = session.map(inputs[0]);
-        ChangeMap &map = session.own_map(output);
-        if (map.set_if_uniform(input)) {
-            return;
-        }
-        uint8_t *bytes = map.edit();
-        for (int image = 0; image < map.images(); ++image) {
-            for (const Source &row : rows_) {
-                if (!input.row_is_active(image, row.first) && !input.row_is_active(image, row.second)) {
-                    bytes += map.width();
-                    continue;
-                }
-                for (const Source &column : columns_) {
-                    *bytes++ = input.at(image, row.first, column.first) || input.at(image, row.first, column.second) ||
-                               input.at(image, row.second, column.first) || input.at(image, row.second, column.second);
+        mark_changes(session, inputs[0], output, [&](const ChangeMap &input, const ChangeMap &map, uint8_t *bytes) {
+            for (int image = 0; image < map.images(); ++image) {
+                for (const Source &row : rows_) {
+                    if (!input.row_is_active(image, row.first) && !input.row_is_active(image, row.second)) {
+                        bytes += map.width();
+                        continue;
+                    }
+                    for (const Source &column : columns_) {
+                        *bytes++ =
+                            input.at(image, row.first, column.first) || input.at(image, row.first, column.second) ||
+                            input.at(image, row.second, column.first) || input.at(image, row.second, column.second);
+                    }
                 }
             }
-        }
-        map.count();
+        });
     }
 
     void run(Session &session) const override {

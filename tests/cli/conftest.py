@@ -91,6 +91,8 @@ def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "def classifier():\n"
         "    return nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 8, 3, 2, 1),\n"
         "                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))\n"
+        "def mapper():\n"
+        "    return nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 4, 3, 2, 1))\n"
         "def segmenter():\n"
         "    return nn.Conv2d(3, 2, 3, padding=1)\n"
         "def nothing():\n"

@@ -59,3 +59,12 @@ def test_a_missing_folder_of_pictures_is_one_clear_error(folder: Path, call_refu
 def test_a_missing_clip_is_found_before_the_training(folder: Path, call_refused) -> None:
     words = ["reproduce", "tolerant-training", "no.mp4", "--model", "tiny_factory:make", "--data", "data", "--out", "o"]
     assert "no.mp4" in call_refused(*words)
+
+
+def test_two_clips_of_one_name_are_a_mistake(folder: Path, call) -> None:
+    write(folder / "other" / "clip" / "0.png", 0)
+    words = ["reproduce", "tolerant-training", "clip", "other/clip", "--model", "tiny_factory:make", "--data", "data"]
+    ended = call(*words, "--out", "out")
+    assert ended.code == 2
+    assert "two clips have the same name" in ended.err
+    assert not (folder / "out").exists()

@@ -38,17 +38,9 @@ def panning(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def mapper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def mapper(factory: str) -> str:
     """Returns the name of a network whose output is a map of stride 4; a classifier stands beside it."""
-    (tmp_path / "networks_of_maps.py").write_text(
-        "from torch import nn\n"
-        "def mapper():\n"
-        "    return nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 4, 3, 2, 1))\n"
-        "def classifier():\n"
-        "    return nn.Sequential(mapper(), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    return "networks_of_maps:mapper"
+    return factory.replace(":classifier", ":mapper")
 
 
 def test_the_camera_is_followed_and_the_events_the_report_and_the_picture_say_so(call, panning, mapper, tmp_path):

@@ -6,24 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 TINY = ("--set", "network=cifar-resnet8", "--set", "width=4", "--set", "classes=2", "--set", "batch=4",
         "--set", "image_size=8", "--epochs", "1")  # fmt: skip
-
-
-@pytest.fixture
-def squares(tmp_path: Path) -> Path:
-    random = np.random.default_rng(0)
-    for split in ("train", "test"):
-        for name in ("a", "b"):
-            (tmp_path / "data" / split / name).mkdir(parents=True)
-            for index in range(4):
-                pixels = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{index}.png")
-    return tmp_path / "data"
 
 
 def test_train_leaves_weights_and_a_report(call: Callable[..., object], squares: Path, tmp_path: Path) -> None:

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from saccade.errors import CheckpointError, RecipeError
 from saccade.experiments.gate_comparison import (
@@ -85,18 +83,6 @@ def test_the_table_shows_p_beside_p_corrected_for_the_number_of_gates() -> None:
     assert f"| {smaller.difference.p:.3f} | {smaller.corrected_p:.3f} |" in table
     assert "budget of 3 minutes" in table
     assert "none 100, das 250" in table
-
-
-@pytest.fixture
-def squares(tmp_path: Path) -> Path:
-    random = np.random.default_rng(0)
-    for split in ("train", "test"):
-        for name in ("a", "b"):
-            (tmp_path / "data" / split / name).mkdir(parents=True)
-            for index in range(4):
-                pixels = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{index}.png")
-    return tmp_path / "data"
 
 
 def tiny(gate: str | None) -> Recipe:

@@ -95,7 +95,7 @@ def test_a_timm_network_agrees_with_torch_and_its_own_dense_pass(name) -> None:
     check(timm.create_model(name, pretrained=False), TIMM[name])
 
 
-@pytest.mark.parametrize("gate", ["se", "eca", "cbam", "bam", "asr"])
+@pytest.mark.parametrize("gate", ["abn", "asr", "bam", "cbam", "eca", "gala", "se"])
 def test_a_gated_network_runs_natively_and_agrees_with_its_own_dense_pass(gate) -> None:
     torch.manual_seed(0)
     model = saccade.models.create("resnet18", gate=gate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +17,29 @@ CLASSES = ("blue", "green", "red")
 SIZE = 8
 
 
+def _files(root: Path, counts: dict[str, int], ending: str) -> Iterator[tuple[Path, int]]:
+    """Makes the folders of each split's classes and yields so many files of each class, with its number."""
+    for split, count in counts.items():
+        for label, name in enumerate(CLASSES):
+            (root / split / name).mkdir(parents=True)
+            for index in range(count):
+                yield root / split / name / f"{index}.{ending}", label
+
+
+def _coloured(random: np.random.Generator, height: int, width: int, label: int) -> Image.Image:
+    """Returns noise in the colour of a class."""
+    pixels = random.integers(0, 120, (height, width, 3), dtype=np.uint8)
+    pixels[..., 2 - label] += 120
+    return Image.fromarray(pixels)
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a data set of noisy squares, told apart by their colour: 12 to train on and 4 to test on a class."""
     root = tmp_path_factory.mktemp("squares")
     random = np.random.default_rng(0)
-    for split, count in (("train", 12), ("test", 4)):
-        for label, name in enumerate(CLASSES):
-            (root / split / name).mkdir(parents=True)
-            for index in range(count):
-                pixels = random.integers(0, 120, (SIZE, SIZE, 3), dtype=np.uint8)
-                pixels[..., 2 - label] += 120
-                Image.fromarray(pixels).save(root / split / name / f"{index}.png")
+    for path, label in _files(root, {"train": 12, "test": 4}, "png"):
+        _coloured(random, SIZE, SIZE, label).save(path)
     return root
 
 
@@ -53,14 +65,8 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a data set of JPEG files of several sizes, told apart by their colour: 6 to train on and 3 to test on."""
     root = tmp_path_factory.mktemp("photographs")
     random = np.random.default_rng(1)
-    for split, count in (("train", 6), ("val", 3)):
-        for label, name in enumerate(CLASSES):
-            (root / split / name).mkdir(parents=True)
-            for index in range(count):
-                height, width = random.integers(40, 60, 2)
-                pixels = random.integers(0, 120, (height, width, 3), dtype=np.uint8)
-                pixels[..., 2 - label] += 120
-                Image.fromarray(pixels).save(root / split / name / f"{index}.JPEG", quality=95)
+    for path, label in _files(root, {"train": 6, "val": 3}, "JPEG"):
+        _coloured(random, *random.integers(40, 60, 2), label).save(path, quality=95)
     return root
 
 

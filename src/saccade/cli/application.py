@@ -17,11 +17,11 @@ from saccade.cli.regions import regions
 from saccade.cli.reproduce import app as reproduce
 from saccade.cli.run import run
 from saccade.cli.sizes import sizes
+from saccade.cli.termination import termination_is_an_interrupt
 from saccade.cli.train import train
 from saccade.errors import SaccadeError
 
 FAILED = 2
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="saccade",
@@ -50,13 +50,14 @@ def _program() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the program and leaves with its exit code: 0, 2 after an error, 130 after Ctrl-C.
+    """Runs the program and leaves with its exit code: 0, 2 after an error, 130 after Ctrl-C or SIGTERM.
 
     Args:
         arguments: the words after the program's name; those of the process by default.
     """
     try:
-        app(args=arguments, prog_name="saccade")
+        with termination_is_an_interrupt():
+            app(args=arguments, prog_name="saccade")
     except SaccadeError as error:
         print(f"saccade: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(FAILED)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -129,7 +127,7 @@ def run(
         check_writable(json_file, "the report")
     changes = preprocessing_changes(size, scale, mean, std, channels, letterbox)
     interrupted = False
-    with ExitStack() as stack, _termination_is_an_interrupt():
+    with ExitStack() as stack:
         frames = stack.enter_context(open_source(source))
         if hasattr(frames, "notify"):
             frames.notify = lambda line: typer.echo(f"saccade: {line}", err=True)
@@ -311,24 +309,6 @@ def _progress(source: FrameSource, every: int, limit: int | None) -> Iterator[An
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(Path(source.name).name, total=total, numbers="")
         yield lambda numbers: progress.update(task, advance=1, numbers=numbers)
-
-
-@contextmanager
-def _termination_is_an_interrupt() -> Iterator[None]:
-    """Lets the signal that service managers send end a run as Ctrl-C does: with its files complete."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _finish(stream: Any, tally: Tally, source: FrameSource, chosen: ChosenModel, json_file: Path | None) -> None:

@@ -87,6 +87,11 @@ def _number(program: Program, name: str) -> int:
     return program.tensor_numbers[name]
 
 
+def _ends(program: Program, step: Step) -> tuple[str, int, int]:
+    """Returns the step's name and the numbers of its first input and of its output."""
+    return step.name, _number(program, step.inputs[0]), _number(program, step.output)
+
+
 def _function(activation: Activation | None) -> Function:
     if activation is None:
         return "identity", 0.0, 0.0
@@ -96,6 +101,16 @@ def _function(activation: Activation | None) -> Function:
 
 def _array(tensor: Any) -> Any:
     return None if tensor is None else np.ascontiguousarray(tensor.detach().numpy(), dtype=np.float32)
+
+
+def _weights(operator: Any) -> tuple[Any, Any]:
+    """Returns an operator's weight and bias, each None where it has none."""
+    return _array(operator.weight), _array(operator.bias)
+
+
+def _window(operator: Convolution | DeformableConvolution | TransposedConvolution) -> tuple[Any, ...]:
+    """Returns stride, padding before the first row and column, dilation and groups."""
+    return list(operator.stride), list(operator.padding[:2]), list(operator.dilation), operator.groups
 
 
 def _concatenate(program: Program, step: Step) -> Iterator[Step]:
@@ -134,9 +149,7 @@ def _lies_in(placements: Any, name: str, target: str, offset: int) -> bool:
 
 
 def _transmission(program: Program, step: Step, operator: Transmission) -> None:
-    program.transmissions[step.output] = program.native.add_transmission(
-        step.name, _number(program, step.inputs[0]), _number(program, step.output), operator.sending
-    )
+    program.transmissions[step.output] = program.native.add_transmission(*_ends(program, step), operator.sending)
 
 
 def _convolution(program: Program, step: Step, operator: Convolution) -> None:
@@ -145,16 +158,10 @@ def _convolution(program: Program, step: Step, operator: Convolution) -> None:
         _element_convolution(program, step, operator, source)
         return
     program.native.add_convolution(
-        step.name,
-        _number(program, step.inputs[0]),
-        _number(program, step.output),
+        *_ends(program, step),
         -1 if step.residual is None else _number(program, step.residual),
-        _array(operator.weight),
-        _array(operator.bias),
-        list(operator.stride),
-        list(operator.padding[:2]),
-        list(operator.dilation),
-        operator.groups,
+        *_weights(operator),
+        *_window(operator),
         *_function(step.activation),
         False,
     )
@@ -163,17 +170,11 @@ def _convolution(program: Program, step: Step, operator: Convolution) -> None:
 def _element_convolution(program: Program, step: Step, operator: Convolution, source: int) -> None:
     cost = program.delta_cost(operator)
     program.native.add_element_convolution(
-        step.name,
-        _number(program, step.inputs[0]),
-        _number(program, step.output),
+        *_ends(program, step),
         -1 if step.residual is None else _number(program, step.residual),
         source,
-        _array(operator.weight),
-        _array(operator.bias),
-        list(operator.stride),
-        list(operator.padding[:2]),
-        list(operator.dilation),
-        operator.groups,
+        *_weights(operator),
+        *_window(operator),
         *_function(step.activation),
         [cost.by_places, cost.by_deltas, cost.place, cost.element],
     )
@@ -186,16 +187,10 @@ def _dense_or_depthwise(operator: Convolution) -> bool:
 
 def _transposed_convolution(program: Program, step: Step, operator: TransposedConvolution) -> None:
     program.native.add_convolution(
-        step.name,
-        _number(program, step.inputs[0]),
-        _number(program, step.output),
+        *_ends(program, step),
         -1,
-        _array(operator.weight),
-        _array(operator.bias),
-        list(operator.stride),
-        list(operator.padding),
-        list(operator.dilation),
-        operator.groups,
+        *_weights(operator),
+        *_window(operator),
         *_function(step.activation),
         True,
     )
@@ -203,11 +198,8 @@ def _transposed_convolution(program: Program, step: Step, operator: TransposedCo
 
 def _linear(program: Program, step: Step, operator: Linear) -> None:
     program.native.add_flat_linear(
-        step.name,
-        _number(program, step.inputs[0]),
-        _number(program, step.output),
-        _array(operator.weight),
-        _array(operator.bias),
+        *_ends(program, step),
+        *_weights(operator),
         *_function(step.activation),
     )
 
@@ -243,20 +235,16 @@ def _constant(program: Program, step: Step, operator: Constant) -> None:
 
 
 def _channel_gather(program: Program, step: Step, operator: ChannelGather) -> None:
-    program.native.add_channel_gather(
-        step.name, _number(program, step.inputs[0]), _number(program, step.output), list(operator.indices)
-    )
+    program.native.add_channel_gather(*_ends(program, step), list(operator.indices))
 
 
 def _channel_maximum(program: Program, step: Step, operator: ChannelMaximum) -> None:
-    program.native.add_channel_maximum(step.name, _number(program, step.inputs[0]), _number(program, step.output))
+    program.native.add_channel_maximum(*_ends(program, step))
 
 
 def _pad(program: Program, step: Step, operator: Pad) -> None:
     program.native.add_pad(
-        step.name,
-        _number(program, step.inputs[0]),
-        _number(program, step.output),
+        *_ends(program, step),
         operator.padding[0],
         operator.padding[1],
         operator.channels[0],
@@ -282,9 +270,7 @@ def _pool(
     divisor: int,
 ) -> None:
     program.native.add_pool(
-        step.name,
-        _number(program, step.inputs[0]),
-        _number(program, step.output),
+        *_ends(program, step),
         largest,
         list(operator.kernel),
         list(operator.stride),
@@ -296,14 +282,12 @@ def _pool(
 
 
 def _adaptive_average_pool(program: Program, step: Step, operator: AdaptiveAveragePool) -> None:
-    program.native.add_adaptive_average_pool(step.name, _number(program, step.inputs[0]), _number(program, step.output))
+    program.native.add_adaptive_average_pool(*_ends(program, step))
 
 
 def _upsample(program: Program, step: Step, operator: Upsample) -> None:
     program.native.add_upsample(
-        step.name,
-        _number(program, step.inputs[0]),
-        _number(program, step.output),
+        *_ends(program, step),
         operator.mode == "bilinear",
         operator.align_corners,
         *(operator.scale or (0.0, 0.0)),
@@ -311,26 +295,19 @@ def _upsample(program: Program, step: Step, operator: Upsample) -> None:
 
 
 def _softmax(program: Program, step: Step, operator: Softmax) -> None:
-    program.native.add_softmax(
-        step.name, _number(program, step.inputs[0]), _number(program, step.output), operator.logarithm
-    )
+    program.native.add_softmax(*_ends(program, step), operator.logarithm)
 
 
 def _layer_normalization(program: Program, step: Step, operator: LayerNormalization) -> None:
     program.native.add_layer_normalization(
-        step.name,
-        _number(program, step.inputs[0]),
-        _number(program, step.output),
-        _array(operator.weight),
-        _array(operator.bias),
+        *_ends(program, step),
+        *_weights(operator),
         operator.epsilon,
     )
 
 
 def _group_moments(program: Program, step: Step, operator: GroupMoments) -> None:
-    program.native.add_group_moments(
-        step.name, _number(program, step.inputs[0]), _number(program, step.output), operator.groups, operator.epsilon
-    )
+    program.native.add_group_moments(*_ends(program, step), operator.groups, operator.epsilon)
 
 
 def _standardization(program: Program, step: Step, operator: Standardization) -> None:
@@ -338,8 +315,7 @@ def _standardization(program: Program, step: Step, operator: Standardization) ->
         step.name,
         *(_number(program, name) for name in step.inputs),
         _number(program, step.output),
-        _array(operator.weight),
-        _array(operator.bias),
+        *_weights(operator),
         *_function(step.activation),
     )
 
@@ -352,12 +328,8 @@ def _deformable_convolution(program: Program, step: Step, operator: DeformableCo
         offset,
         mask[0] if mask else -1,
         _number(program, step.output),
-        _array(operator.weight),
-        _array(operator.bias),
-        list(operator.stride),
-        list(operator.padding),
-        list(operator.dilation),
-        operator.groups,
+        *_weights(operator),
+        *_window(operator),
         operator.offset_groups,
         *_function(step.activation),
     )

@@ -55,31 +55,34 @@ def thresholds(graph: Graph, frames: Sequence[torch.Tensor], tolerance: Toleranc
         graph: with transmissions.
         frames: the network's inputs.
         tolerance: in what unit they are stated.
+
+    Raises:
+        PolicyError: the tolerance brings another model's sensitivities, or none and no output has a gradient.
     """
-    told = {
+    shapes = {
         operator.output: graph.tensors[operator.output].shape
         for operator in graph.operators
         if isinstance(operator, Transmission)
     }
     if tolerance.threshold == 0 or tolerance.measure == "absolute":
-        return {name: Thresholds(torch.full((1, shape[1]), tolerance.threshold)) for name, shape in told.items()}
+        return {name: Thresholds(torch.full((1, shape[1]), tolerance.threshold)) for name, shape in shapes.items()}
     if tolerance.measure == "deviation":
         values = run_graph(graph, frames)
         return {
             name: Thresholds((values[name].std() * tolerance.threshold).expand(1, shape[1]))
-            for name, shape in told.items()
+            for name, shape in shapes.items()
         }
     measured = sensitivities(graph, frames) if tolerance.by_place or not tolerance.sensitivities else {}
     channels = {name: found.channels for name, found in measured.items()}
     if tolerance.sensitivities:
-        channels = _given(told, tolerance)
+        channels = _given(shapes, tolerance)
     costs = element_costs(graph)
     whole = sum(cost * math.prod(graph.tensors[name].shape) for name, cost in costs.items())
     side = max((max(graph.tensors[name].shape[2:], default=1) for name in graph.inputs), default=1)
     found = {}
     for name, sensitivity in channels.items():
         base = tolerance.threshold * UNIT * (costs[name] / whole) ** 0.5 / sensitivity
-        cell = max(1, round(CELL * max(told[name][2:]) / side))
+        cell = max(1, round(CELL * max(shapes[name][2:]) / side))
         places = _levels(measured[name].places, cell) if tolerance.by_place else None
         factors = torch.tensor(FACTORS if tolerance.by_place else (1.0,))
         largest = torch.finfo(torch.float32).max
@@ -87,10 +90,10 @@ def thresholds(graph: Graph, frames: Sequence[torch.Tensor], tolerance: Toleranc
     return found
 
 
-def _given(told: Mapping[str, tuple[int, ...]], tolerance: Tolerance) -> dict[str, torch.Tensor]:
+def _given(shapes: Mapping[str, tuple[int, ...]], tolerance: Tolerance) -> dict[str, torch.Tensor]:
     """Returns the sensitivities that the tolerance brings, which have to fit the graph's transmissions."""
     given = {name: torch.tensor(values) for name, values in tolerance.sensitivities}
-    if {name: len(values) for name, values in given.items()} != {name: shape[1] for name, shape in told.items()}:
+    if {name: len(values) for name, values in given.items()} != {name: shape[1] for name, shape in shapes.items()}:
         raise PolicyError("the profile's sensitivities are not those of this model's layers: calibrate it anew")
     return {name: with_least(values.square()).sqrt() for name, values in given.items()}
 

@@ -14,7 +14,7 @@ class StepProgress:
     Attributes:
         step: steps done.
         steps: of the whole run.
-        loss: of this step's batch, in nats.
+        loss: of this step's batch, in nats; at an epoch's end the mean of the epoch.
         rate: learning rate of this step.
         images_per_second: since the run's start.
         accuracy: of the last evaluation, 0..1, or None.

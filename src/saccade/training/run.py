@@ -87,6 +87,7 @@ class Run:
                 f"{str(self.directory)!r} holds a run of another recipe ({state.get('recipe')}, "
                 f"{state.get('fingerprint')}, not {self.recipe.fingerprint}); choose another folder"
             )
+        self._settle_sums()
         try:
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
@@ -293,6 +294,19 @@ class Run:
         }
         for name in names:
             save_weights(self.directory / name, self.network.state_dict(), notes)
+
+    def _settle_sums(self) -> None:
+        """Has gradients summed over processes in the order that they have after a run's first step.
+
+        Torch orders them anew after the first backward pass, and sums of three processes and more depend on it. What
+        the pass does to weights and statistics is to be overwritten.
+        """
+        if self.fabric.world_size == 1:
+            return
+        self.model.train()
+        part = next(iter(self.task.parts(self.batches.at(0), self.recipe.accumulate)))
+        self.fabric.backward(self.task.loss(self.model, part, self.recipe, self.fabric.device))
+        self.optimiser.zero_grad()
 
     def _state(self) -> dict[str, Any]:
         return {

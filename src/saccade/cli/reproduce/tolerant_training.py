@@ -50,7 +50,7 @@ def tolerant_training(
     from torch import nn
 
     from saccade.cli.models import choose_model
-    from saccade.errors import ModelError
+    from saccade.errors import ExperimentError, ModelError
     from saccade.experiments.tolerant_training.run import prepare_folder, run
     from saccade.training.images import load_images
     from saccade.training.tolerant import TolerantRecipe
@@ -70,8 +70,11 @@ def tolerant_training(
         raise ModelError(f"{model!r} is an ONNX file, which cannot be trained; give a torch module")
     preprocessing = changed(chosen.preprocessing, preprocessing_changes(size, scale, mean, std, None, False))
     readers = {Path(clip).name: _frames(clip, preprocessing, frames) for clip in clips}
-    for read in readers.values():  # a clip that cannot be read is found before the training, not after it
-        next(iter(read()))
+    if len(readers) < len(clips):
+        raise typer.BadParameter(f"two clips have the same name, by which the report tells them apart: {sorted(clips)}")
+    for name, read in readers.items():  # a clip that cannot be read is found before the training, not after it
+        if next(iter(read()), None) is None:
+            raise ExperimentError(f"the clip {name!r} has no frame; give another")
     images = load_images(data, "train", image_size)
     prepare_folder(out)
     with Progress(console=Console(stderr=True)) as progress:

@@ -17,12 +17,15 @@ def draw(found: Sequence[Row]) -> Figure:
 
     figure = Figure(figsize=(7, 4.5), layout="constrained", dpi=150)
     axes = figure.add_subplot()
+    macs = [row.macs / 1e6 for row in found]
+    middle = (min(macs) + max(macs)) / 2
     for index, row in enumerate(found):
         half = row.accuracy.half_width
         x, y = row.macs / 1e6, 100 * row.accuracy.mean
         error = None if half is None else 100 * half
         axes.errorbar(x, y, error, fmt="o", capsize=3, color=f"C{index % 10}", label=row.label)
-        axes.annotate(row.label, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8)
+        side, away = ("left", 5) if x <= middle else ("right", -5)  # towards the middle, where no edge cuts it
+        axes.annotate(row.label, (x, y), xytext=(away, 5), textcoords="offset points", ha=side, fontsize=8)
     axes.set_xlabel("true MACs of one image, millions")
     axes.set_ylabel("test accuracy, %")
     axes.grid(alpha=0.3)

@@ -54,8 +54,9 @@ def compare(
         devices: runs at a time, each on a device of its own; on the CPU each has its share of the threads.
         cache: folder for decoded images; by default in the data's folder.
         save_every: seconds between saved states within an epoch.
-        environment: called once a run; machine, versions, date and command. With several devices it must be a function
-            of a module, and so must ``data``'s and ``directory``'s owner guard its script by ``__main__``.
+        environment: called once a run; machine, versions, date and command. With several devices, each in a process of
+            its own, it must be a module's function, and a script that calls this must be guarded by
+            ``if __name__ == "__main__"``.
         on_run: called with label and seed before a run, and with what came out after it.
         on_step: called with label, seed and how far the run has come.
         on_read: called while images are read for the first time.
