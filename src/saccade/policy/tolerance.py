@@ -31,7 +31,9 @@ class Tolerance:
             "deviation": in standard deviations of the layer's values on the first frame. "absolute": as it is.
         statistic: for positions: "rms" or "largest" difference over the channels.
         delta_cost: by elements: the time of a multiply-add by deltas over that of one by whole places, by which each
-            layer chooses every frame; None measures it on this machine, 1 does the fewest multiply-adds.
+            layer chooses every frame; 1 does the fewest multiply-adds. None measures on this machine what
+            multiply-adds, places and comparing take; where comparing does not pay, a layer is told everything for 31
+            frames before it is tried again.
         least_cost: only before operators that make at least so many multiply-adds of an element. Comparing an element
             and keeping sums takes the time of about 25 multiply-adds: less than 64 saves work, but rarely time.
         by_place: with ``measure`` "sensitivity": the threshold at a place is that of its channel over the square root
