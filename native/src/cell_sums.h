@@ -54,6 +54,10 @@ static void cell_sums(const Element *frame, const Element *reference, int64_t wi
         for (int row = 0; row < rows; ++row) {
             for (int cell = 0; cell < kCells; ++cell) {
                 const int64_t place = row * width + x + cell * kCellSide;
+                if (cell * kCellSide * sizeof(Element) % 64 == 0) { // the next row of cells, into the second cache
+                    __builtin_prefetch(frame + place + kCellSide * width, 0, 2);
+                    __builtin_prefetch(reference + place + kCellSide * width, 0, 2);
+                }
                 const CellRow difference = load_cell_row(frame + place) - load_cell_row(reference + place);
                 sums[cell] += difference;
                 sums[kCells + cell] += difference * difference;

@@ -12,7 +12,7 @@ from saccade.graph import Activation, Binary, Convolution, Graph, Operator, Refe
 from saccade.kernels.reference import run_native
 from saccade.kernels.transmission.reference import update
 from saccade.policy import Policy, Tolerance
-from saccade.runtime import Program, native, program
+from saccade.runtime import Program, native
 from saccade.runtime.delta_cost import DeltaCost
 
 few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -250,7 +250,7 @@ def test_windows_may_be_wider_than_a_word_of_places(dilation) -> None:
 
 @pytest.mark.parametrize(("element", "rests"), [(1e9, True), (1e-9, False), (0.0, False)])
 def test_a_layer_for_which_comparing_does_not_pay_is_told_everything_for_a_while(monkeypatch, element, rests) -> None:
-    monkeypatch.setattr(program, "delta_cost", lambda *_: DeltaCost(1.0, 1.0, 0.0, element))
+    monkeypatch.setattr("saccade.runtime.program.delta_cost", lambda *_: DeltaCost(1.0, 1.0, 0.0, element))
     convolution = {"kernel": (3, 3), "channels": 20, "stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
     image = (1, 5, 12, 12)
     graph, _ = network(image, convolution, False, 0)

@@ -70,7 +70,7 @@ def test_thresholds_are_divided_by_the_root_of_what_a_cell_matters_within_bounds
 def test_changes_where_the_outputs_hardly_depend_on_the_picture_are_told_later() -> None:
     shares = {}
     for by_place in (False, True):
-        stream = stream_of(Frugal(4.0, 0.0, by_place=by_place))
+        stream = stream_of(Frugal(1.0, 0.0, by_place=by_place))
         stream(picture())
         noise = 0.03 * torch.randn(1, 3, *SIZE, generator=torch.Generator().manual_seed(1))
         stream(picture() + noise)
