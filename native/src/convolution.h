@@ -197,7 +197,9 @@ static void chunk_pass(const ConvolutionArguments &arguments, const Panel &panel
         panel_pass<2>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
         break;
     case 3:
-        panel_pass<3>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
+        if constexpr (kMaxVectors >= 3) {
+            panel_pass<3>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch);
+        }
         break;
     default:
         if constexpr (kMaxVectors == 4) {

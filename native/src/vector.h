@@ -28,9 +28,9 @@ constexpr int kMaxVectors = 3;
 #elif defined(__aarch64__)
 constexpr int kLanes = 4;
 constexpr int kMaxVectors = 4;
-#else
+#else // products take a register of their own
 constexpr int kLanes = 4;
-constexpr int kMaxVectors = 3;
+constexpr int kMaxVectors = 2;
 #endif
 
 typedef float Vector __attribute__((vector_size(kLanes * 4)));

@@ -144,7 +144,9 @@ static void winograd_products(int vectors, const float *weights, const float *co
         winograd_products<2>(weights, inputs, count, channels, products);
         break;
     case 3:
-        winograd_products<3>(weights, inputs, count, channels, products);
+        if constexpr (kMaxVectors >= 3) {
+            winograd_products<3>(weights, inputs, count, channels, products);
+        }
         break;
     default:
         if constexpr (kMaxVectors == 4) {
