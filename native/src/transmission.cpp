@@ -87,6 +87,7 @@ void Transmission::propagate(Session &session) const {
 // Weighs what the last frame that was compared saved against what comparing took, and decides about this one.
 bool Transmission::rests(TransmissionMemory &memory, const ChangeMap &input) const {
     constexpr double kKept = 0.75; // of the gain of earlier frames
+    constexpr double kWorth = 2.0; // what leaves an error has to save more than what it takes
     constexpr int kFrames = 31;
     if (comparing_ == 0) {
         return false;
@@ -95,7 +96,7 @@ bool Transmission::rests(TransmissionMemory &memory, const ChangeMap &input) con
         return true;
     }
     if (memory.compared > 0) {
-        memory.gain = kKept * memory.gain + memory.saved - comparing_ * static_cast<double>(memory.compared);
+        memory.gain = kKept * memory.gain + memory.saved - kWorth * comparing_ * static_cast<double>(memory.compared);
     }
     memory.saved = 0;
     memory.compared = input.active() * channels_;

@@ -17,6 +17,8 @@ FEWEST = 1.0
 """A cost of deltas at which each layer does the fewest multiply-adds, whatever time they take."""
 EVERY_LAYER = 8.0
 """A least cost that leaves out only layers whose comparison is more work than they are."""
+WIDE_LAYERS = 256.0
+"""A least cost from which deltas save clearly more time than comparing takes; narrower layers about break even."""
 
 
 @policies.register("near")
@@ -50,26 +52,28 @@ class Balanced(Policy):
     """Holds frames that hardly changed, and passes on single elements by how much the outputs depend on them.
 
     Each layer chooses every frame between deltas and whole places by what it takes in time on this machine, and only
-    layers wide enough to gain time are told by deltas. A change of scene is a keyframe.
+    layers wide enough to gain time are told by deltas: in a network that has none, what is left is the gate. A change
+    of scene is a keyframe.
 
     Attributes:
         threshold: of elements, in units of sensitivity; see ``Tolerance``.
         levels: mean change of a frame that is held, in grey levels; see ``Gate``.
         longest: frames that are held in a row at most.
         scene: when a frame that is not held is computed afresh; None for never.
-        by_place: whether thresholds are lower where the outputs depend on the picture; see ``Tolerance``.
+        by_place: whether thresholds are lower where the outputs depend on the picture; see ``Tolerance``. It saves
+            little, and every keyframe measures anew, for as long as about 17 dense passes in torch.
     """
 
     threshold: float = 0.75
     levels: float = 2.0
     longest: int = 8
     scene: SceneChange | None = field(default_factory=SceneChange)
-    by_place: bool = True
+    by_place: bool = False
 
     @property
     def tolerance(self) -> Tolerance:
         """By elements, before wide layers."""
-        return Tolerance("element", self.threshold, by_place=self.by_place)
+        return Tolerance("element", self.threshold, least_cost=WIDE_LAYERS, by_place=self.by_place)
 
     def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
         """Holds as ``Gate`` does, and asks for a keyframe where the scene changed."""
