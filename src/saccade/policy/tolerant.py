@@ -59,7 +59,8 @@ class Balanced(Policy):
         threshold: of elements, in units of sensitivity; see ``Tolerance``.
         levels: mean change of a frame that is held, in grey levels; see ``Gate``.
         longest: frames that are held in a row at most.
-        scene: when a frame that is not held is computed afresh; None for never.
+        scene: when a frame that is not held is computed afresh; None for never. Knocks of the camera are left alone:
+            to look for them takes longer than what an update after one loses.
         by_place: whether thresholds are lower where the outputs depend on the picture; see ``Tolerance``. It saves
             little, and every keyframe measures anew, for as long as about 17 dense passes in torch.
     """
@@ -67,7 +68,7 @@ class Balanced(Policy):
     threshold: float = 0.75
     levels: float = 2.0
     longest: int = 8
-    scene: SceneChange | None = field(default_factory=SceneChange)
+    scene: SceneChange | None = field(default_factory=lambda: SceneChange(travel=math.inf))
     by_place: bool = False
 
     @property
@@ -99,7 +100,7 @@ class Frugal(Balanced):
         threshold: as in ``Balanced``.
         levels: as in ``Balanced``.
         longest: as in ``Balanced``.
-        scene: as in ``Balanced``.
+        scene: as in ``Balanced``, but that knocks count.
         by_place: as in ``Balanced``.
     """
 
