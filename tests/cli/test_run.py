@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 
 import av
 import pytest
@@ -112,6 +113,15 @@ def test_an_unknown_option_is_refused(call):
     assert "--polcy" in ended.err
 
 
+@pytest.fixture
+def attended() -> Iterator[None]:
+    """Has Ctrl-C interrupt, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("attended")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_keeps_what_it_has_processed(call, clip, factory, tmp_path, monkeypatch, number):
     original, calls = Stream.__call__, []
