@@ -65,7 +65,7 @@ class Balanced(Policy):
             little, and every keyframe measures anew, for as long as about 17 dense passes in torch.
     """
 
-    threshold: float = 0.75
+    threshold: float = 0.1
     levels: float = 2.0
     longest: int = 8
     scene: SceneChange | None = field(default_factory=lambda: SceneChange(travel=math.inf))
