@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 
+#include "active_places.h"
 #include "saccade/program.h"
 
 #if defined(__linux__)
@@ -241,23 +242,6 @@ void Session::take_run(const View &view, const Element *frame, Element *referenc
     }
 }
 
-// Noise leaves runs of a few places with small gaps between them, which take less time as one. A gap is taken too.
-template <typename Element>
-void Session::take(const View &view, const Element *frame, Element *reference, const std::vector<Run> &runs,
-                   int32_t gap) {
-    for (size_t index = 0; index < runs.size();) {
-        Run whole = runs[index];
-        for (++index; index < runs.size(); ++index) {
-            const Run &next = runs[index];
-            if (next.image != whole.image || next.y != whole.y || next.first_x > whole.last_x + gap) {
-                break;
-            }
-            whole.last_x = next.last_x;
-        }
-        take_run(view, frame, reference, whole);
-    }
-}
-
 namespace {
 
 // One channel at a time: each is contiguous, which is how memory is read fastest.
@@ -322,9 +306,11 @@ template <typename Element> bool Session::load(int tensor, const Element *frame,
         }
         bytes == nullptr ? map.set_none() : map.count();
     }
-    // What a comparison found equal may be taken again; what a mask leaves out may not.
-    constexpr int32_t kGap = 32;
-    take(view, frame, held.data(), map.runs(), mask == nullptr ? kGap : 0);
+    // Noise leaves runs of a few places with small gaps between them. What a comparison found equal may be taken again;
+    // what a mask leaves out may not.
+    constexpr int kGap = 32;
+    for_each_stretch(map, 0, map.active(), mask == nullptr ? kGap : 0,
+                     [&](const Run &run) { take_run(view, frame, held.data(), run); });
     return !map.empty();
 }
 

@@ -70,11 +70,12 @@ void Transmission::propagate(Session &session) const {
         session.own_map(output).set_none();
     } else if (memory.fresh) {
         memory.fresh = false;
-        take_whole(session);
-        memory.whole = true;
         session.own_map(output).set_all();
+        copy_changed(session);
+        memory.whole = true;
     } else if (sending_ == Sending::elements && rests(memory, input)) {
-        tell_all(session);
+        session.share_map(output, inputs[0]);
+        copy_changed(session);
         memory.whole = true;
     } else if (sending_ == Sending::elements) {
         send_elements(session, memory);
@@ -109,29 +110,15 @@ bool Transmission::rests(TransmissionMemory &memory, const ChangeMap &input) con
     return true;
 }
 
-void Transmission::tell_all(Session &session) const {
+void Transmission::copy_changed(Session &session) const {
     const View source = session.view(inputs[0]);
     const View target = session.view(output);
-    const ChangeMap &input = session.map(inputs[0]);
-    session.share_map(output, inputs[0]);
-    parallel_runs(session, input, channels_, [&](const Run &run) {
+    parallel_runs(session, session.map(output), channels_, [&](const Run &run) {
         for (int x = run.first_x; x < run.last_x; ++x) {
             std::memcpy(target.at(run.image, run.y, x), source.at(run.image, run.y, x),
                         sizeof(float) * static_cast<size_t>(channels_));
         }
     });
-}
-
-void Transmission::take_whole(Session &session) const {
-    const View source = session.view(inputs[0]);
-    const View target = session.view(output);
-    for (int image = 0; image < target.n; ++image) {
-        for (int y = 0; y < target.h; ++y) {
-            for (int x = 0; x < target.w; ++x) {
-                std::memcpy(target.at(image, y, x), source.at(image, y, x), sizeof(float) * target.c);
-            }
-        }
-    }
 }
 
 void Transmission::send_elements(Session &session, TransmissionMemory &memory) const {

@@ -94,12 +94,12 @@ class Transmission final : public Operator {
     void set_comparing(double cost) { comparing_ = std::max(comparing_, cost); }
 
   private:
-    void take_whole(Session &session) const;
     void send_elements(Session &session, TransmissionMemory &memory) const;
     void send_places(Session &session, TransmissionMemory &memory) const;
 
     bool rests(TransmissionMemory &memory, const ChangeMap &input) const;
-    void tell_all(Session &session) const;
+    // Copies the places of the output's map.
+    void copy_changed(Session &session) const;
 
     Sending sending_;
     double comparing_ = 0; // an element, in the unit of what consumers save; 0 for never resting

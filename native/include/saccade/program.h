@@ -145,8 +145,6 @@ class Session {
     void lay_out();
     void poison();
     template <typename Element>
-    void take(const View &view, const Element *frame, Element *reference, const std::vector<Run> &runs, int32_t gap);
-    template <typename Element>
     void take_run(const View &view, const Element *frame, Element *reference, const Run &run);
 
     std::shared_ptr<const Program> program_;
