@@ -4,7 +4,7 @@ Run: SACCADE_DATA=/path/to/data python benchmarks/places.py PART rows.json, PART
 benchmarks/rows/places-PART.json. Cost: six minutes for whole, two for cuts on one core. Needs data/video and models in
 the folder that SACCADE_DATA names. No times are taken: a busy machine will do.
 
-whole: FastestDet at 352x352 under frugal at several thresholds on whole clips, with and without; every stream sees the
+whole: FastestDet at 352x352 by deltas at several thresholds on whole clips, with and without; every stream sees the
 same frames. cuts: the same with and without keyframes on forty frames of each clip after each other, twice round.
 """
 
@@ -25,7 +25,8 @@ import saccade
 from saccade.agreement import Spread, resolve_metric
 from saccade.cli.preprocess import Preprocessing
 from saccade.measure import Environment, Record
-from saccade.policy import Frugal, SceneChange
+from saccade.policy import Calibrated, SceneChange
+from saccade.policy.tolerant import EVERY_LAYER, FEWEST
 
 FOLDER = Path(os.environ.get("SACCADE_DATA", "."))
 THRESHOLDS = (0.5, 0.75, 1.1)
@@ -47,7 +48,12 @@ def cuts() -> Iterator[torch.Tensor]:
         yield from itertools.islice(clip, PIECE)
 
 
-def compare(record: Record, name: str, clip: Iterator[torch.Tensor], policies: list[Frugal]) -> None:
+def by_deltas(threshold: float, places: bool, scene: SceneChange | None) -> Calibrated:
+    """Returns a policy that does the fewest multiply-adds at a threshold, and holds what changed by a grey level."""
+    return Calibrated(threshold, 1.0, scene=scene, by_place=places, least_cost=EVERY_LAYER, delta_cost=FEWEST)
+
+
+def compare(record: Record, name: str, clip: Iterator[torch.Tensor], policies: list[Calibrated]) -> None:
     """Adds a row a policy: its multiply-adds, its errors and its disagreement after the first frame."""
     metric = resolve_metric("detections:fastestdet")
     dense = saccade.incremental(str(FOLDER / "models" / "fastestdet-coco.onnx"), threads=1)
@@ -90,12 +96,14 @@ def main() -> None:
     part, path = sys.argv[1:]
     with Record(Path(path), f"places-{part}") as record:
         if part == "whole":
-            policies = [Frugal(threshold, by_place=places) for threshold in THRESHOLDS for places in (False, True)]
+            policies = [
+                by_deltas(threshold, places, SceneChange()) for threshold in THRESHOLDS for places in (False, True)
+            ]
             for clip in CLIPS:
                 compare(record, clip, whole(clip), policies)
         else:
             scenes = (None, SceneChange())
-            policies = [Frugal(0.75, scene=scene, by_place=places) for scene in scenes for places in (False, True)]
+            policies = [by_deltas(0.75, places, scene) for scene in scenes for places in (False, True)]
             compare(record, "cuts", cuts(), policies)
 
 

@@ -4,6 +4,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
@@ -109,12 +110,12 @@ NB_MODULE(native, module) {
             const saccade::KernelTable &kernels = *saccade::Program(instruction_set).kernels;
             const auto compare = [&](auto element) {
                 using Element = decltype(element);
-                saccade::compare_cells(kernels, reinterpret_cast<const Element *>(frame),
-                                       reinterpret_cast<const Element *>(reference), shape.at(0), shape.at(1),
-                                       shape.at(2), shape.at(3), reinterpret_cast<float *>(squares),
-                                       reinterpret_cast<float *>(steps));
+                return saccade::compare_cells(kernels, reinterpret_cast<const Element *>(frame),
+                                              reinterpret_cast<const Element *>(reference), shape.at(0), shape.at(1),
+                                              shape.at(2), shape.at(3), reinterpret_cast<float *>(squares),
+                                              reinterpret_cast<float *>(steps));
             };
-            bytes ? compare(uint8_t{}) : compare(float{});
+            return bytes ? compare(uint8_t{}) : compare(float{});
         },
         "frame"_a, "reference"_a, "bytes"_a, "shape"_a, "squares"_a, "steps"_a, "instruction_set"_a = "",
         nb::call_guard<nb::gil_scoped_release>());

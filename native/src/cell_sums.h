@@ -1,4 +1,5 @@
-// Sums over cells of 8 x 8 places of one channel, from which the change between two frames is told.
+// Sums over cells of 8 x 8 places of one channel, over two of their rows each, from which the change between two frames
+// is told.
 #pragma once
 
 #include "vector.h"
@@ -51,7 +52,7 @@ static void cell_sums(const Element *frame, const Element *reference, int64_t wi
     int64_t x = 0;
     for (; x + kCells * kCellSide <= width; x += kCells * kCellSide) {
         CellRow sums[2 * kCells] = {};
-        for (int row = 0; row < rows; ++row) {
+        for (int row = 0; row < rows; row += kCellRowStep) {
             for (int cell = 0; cell < kCells; ++cell) {
                 const int64_t place = row * width + x + cell * kCellSide;
                 if (cell * kCellSide * sizeof(Element) % 64 == 0) { // the next row of cells, into the second cache
@@ -71,7 +72,7 @@ static void cell_sums(const Element *frame, const Element *reference, int64_t wi
     }
     for (; x < width; x += kCellSide) {
         float sum = 0.0f, square = 0.0f;
-        for (int row = 0; row < rows; ++row) {
+        for (int row = 0; row < rows; row += kCellRowStep) {
             for (int64_t place = row * width + x; place < row * width + x + kCellSide && place < (row + 1) * width;
                  ++place) {
                 const float difference = static_cast<float>(frame[place]) - static_cast<float>(reference[place]);

@@ -278,6 +278,34 @@ template <> struct ReferenceOf<uint8_t> {
     template <typename R> static auto &get(R &reference) { return reference.bytes; }
 };
 
+// Looks at every eighth row of a frame: whether changes are so scattered all over it that to find and to skip what did
+// not change costs more than it saves.
+template <typename Element>
+bool looks_scattered(const KernelTable &kernels, const View &view, const Element *frame, const Element *held) {
+    constexpr int kStep = 8;
+    constexpr int64_t kRun = 8; // what a run costs beyond its places, in places
+    const int64_t plane = int64_t{view.h} * view.w;
+    std::vector<uint8_t> row(static_cast<size_t>(view.w));
+    int64_t active = 0, runs = 0, places = 0;
+    for (int image = 0; image < view.n; ++image) {
+        for (int y = kStep / 2; y < view.h; y += kStep) {
+            std::fill(row.begin(), row.end(), uint8_t{0});
+            for (int channel = 0; channel < view.c; ++channel) {
+                const int64_t first = (int64_t{image} * view.c + channel) * plane + int64_t{y} * view.w;
+                compare_channel(kernels, frame + first, held + first, view.w, row.data());
+            }
+            places += view.w;
+            uint8_t before = 0;
+            for (const uint8_t changed : row) {
+                active += changed;
+                runs += changed & ~before;
+                before = changed;
+            }
+        }
+    }
+    return active > 0 && active + runs * kRun >= places;
+}
+
 } // namespace
 
 template <typename Element> bool Session::load(int tensor, const Element *frame, const uint8_t *mask) {
@@ -292,6 +320,8 @@ template <typename Element> bool Session::load(int tensor, const Element *frame,
         reference.taken = true;
     } else if (mask != nullptr) {
         map.set(mask);
+    } else if (looks_scattered(kernels(), view, frame, held.data())) {
+        map.set_all();
     } else {
         uint8_t *bytes = nullptr; // most frames that change nothing need no map
         for (int image = 0; image < view.n; ++image) {

@@ -18,7 +18,6 @@ from saccade.cli.bench.policy_plot import write_plot
 from saccade.cli.bench.recompression import Recompression
 from saccade.cli.models import choose_model
 from saccade.cli.preprocess import Preprocessing
-from saccade.errors import PolicyError
 from saccade.video import open_source
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -168,13 +167,6 @@ def test_policies_are_parsed_in_order_and_without_repetition():
     policies, yardsticks = parse_policies("gate:2, exact,gate:2,jpeg:90,jpeg:90,")
     assert list(policies) == ["gate:2", "exact"]
     assert [yardstick.name for yardstick in yardsticks] == ["jpeg:90"]
-
-
-def test_a_bare_number_belongs_to_the_policy_before_it():
-    policies, _ = parse_policies("balanced:0.5,1,hold:2,balanced:.7")
-    assert list(policies) == ["balanced:0.5,1", "hold:2", "balanced:.7"]
-    with pytest.raises(PolicyError, match="policy '1' is not known"):
-        parse_policies("1,hold:2")
 
 
 def test_re_encoding_changes_a_noisy_picture_at_the_models_size(tmp_path):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import saccade
 from saccade.errors import PolicyError
-from saccade.policy import Balanced, Frugal, Policy, SceneChange, Tolerance
+from saccade.policy import Balanced, Calibrated, Frugal, Policy, SceneChange, Tolerance
 from saccade.runtime import Program
 from saccade.runtime.sensitivity import sensitivities
 from saccade.runtime.thresholds import FACTORS, thresholds
 
 SIZE = (64, 128)
+BY_DELTAS = Calibrated(threshold=1.0, levels=0.0, by_place=True, least_cost=0.0, delta_cost=1.0)
 
 
 class LooksLeft(torch.nn.Module):
@@ -70,7 +73,7 @@ def test_thresholds_are_divided_by_the_root_of_what_a_cell_matters_within_bounds
 def test_changes_where_the_outputs_hardly_depend_on_the_picture_are_told_later() -> None:
     shares = {}
     for by_place in (False, True):
-        stream = stream_of(Frugal(1.0, 0.0, by_place=by_place))
+        stream = stream_of(replace(BY_DELTAS, by_place=by_place))
         stream(picture())
         noise = 0.03 * torch.randn(1, 3, *SIZE, generator=torch.Generator().manual_seed(1))
         stream(picture() + noise)
@@ -101,7 +104,7 @@ def test_a_keyframe_measures_anew_and_streams_of_one_program_do_not_share_places
 def test_a_first_frame_that_is_not_finite_makes_everything_told() -> None:
     broken = picture()
     broken[0, 0, 5, 5] = float("nan")
-    stream = stream_of(Frugal(1.0, 0.0, scene=None))
+    stream = stream_of(replace(BY_DELTAS, scene=None))
     stream(broken)
     assert torch.allclose(stream(picture()), stream.dense(picture()), atol=1e-5)
 
@@ -125,8 +128,8 @@ def told_and_output(stream: saccade.Stream) -> tuple[float, torch.Tensor]:
 
 
 def test_thresholds_are_the_same_in_inference_mode() -> None:
-    expected, output = told_and_output(stream_of(Frugal(levels=0.0)))
-    stream = stream_of(Frugal(levels=0.0))
+    expected, output = told_and_output(stream_of(BY_DELTAS))
+    stream = stream_of(BY_DELTAS)
     with torch.inference_mode():
         done, given = told_and_output(stream)
     assert done == expected
@@ -135,8 +138,8 @@ def test_thresholds_are_the_same_in_inference_mode() -> None:
 
 def test_a_network_made_in_inference_mode_is_measured_too() -> None:
     with torch.inference_mode():
-        done, _ = told_and_output(stream_of(Frugal(levels=0.0)))
-    assert done == told_and_output(stream_of(Frugal(levels=0.0)))[0]
+        done, _ = told_and_output(stream_of(BY_DELTAS))
+    assert done == told_and_output(stream_of(BY_DELTAS))[0]
 
 
 def test_a_network_without_gradients_is_refused() -> None:

@@ -141,6 +141,7 @@ struct StandardizationArguments {
 
 // Side in places of the cells in which frames are compared: a block of a codec.
 constexpr int kCellSide = 8;
+constexpr int kCellRowStep = 4; // one row in so many is looked at
 
 // What a layer takes by deltas of its input's elements and by whole places, in any one unit of time.
 struct DeltaCost {

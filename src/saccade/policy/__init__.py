@@ -1,5 +1,7 @@
 """What counts as a change."""
 
+from saccade.policy.allowance import Allowance, Outlook
+from saccade.policy.balanced import Balanced, Frugal
 from saccade.policy.borji import Borji
 from saccade.policy.gate import Gate
 from saccade.policy.hold import Hold
@@ -9,9 +11,10 @@ from saccade.policy.policy import Exact, History, Policy, Verdict, policies, res
 from saccade.policy.profile import Calibrated, Held, Profile, read_profile
 from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
-from saccade.policy.tolerant import Balanced, CBInfer, DeltaCNN, Frugal, Near
+from saccade.policy.tolerant import CBInfer, DeltaCNN, Near
 
 __all__ = [
+    "Allowance",
     "Balanced",
     "Borji",
     "CBInfer",
@@ -26,6 +29,7 @@ __all__ = [
     "Ignore",
     "Keyframed",
     "Near",
+    "Outlook",
     "Policy",
     "Profile",
     "SceneChange",

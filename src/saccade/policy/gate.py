@@ -19,7 +19,7 @@ def mean_change(frame: torch.Tensor, reference: torch.Tensor) -> float:
         frame: (N, C, H, W).
         reference: of the same shape and type.
     """
-    return compare_cells(frame, reference).mean()
+    return compare_cells(frame, reference).mean
 
 
 @policies.register("gate")
@@ -46,7 +46,7 @@ class Gate(Policy):
         """Holds where the mean change is small, unless ``longest`` frames have been held already."""
         if history.held >= self.longest:
             return Verdict.UPDATE
-        change = history.change(frame, reference).mean()
+        change = history.change(frame, reference).mean
         return Verdict.HOLD if change <= self.levels * history.grey_level else Verdict.UPDATE
 
     @classmethod

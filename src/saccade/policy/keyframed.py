@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from saccade.errors import PolicyError
+from saccade.policy.allowance import Allowance
 from saccade.policy.policy import History, Policy, Verdict
 from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
@@ -52,6 +53,11 @@ class Keyframed(Policy):
     def tolerance(self) -> Tolerance | None:
         """The other policy's."""
         return self.policy.tolerance
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """The other policy's."""
+        return self.policy.allowance
 
     @property
     def exact(self) -> bool:

@@ -11,6 +11,7 @@ import torch
 
 from saccade.errors import PolicyError
 from saccade.graph import Registry
+from saccade.policy.allowance import Allowance, Outlook
 from saccade.policy.change import CellChange, compare_cells
 from saccade.policy.tolerance import Tolerance
 
@@ -40,6 +41,7 @@ class History:
             keyframe; 1 for frames of uint8.
         compare: measures the change between two frames; a session hands in its native sweep.
         textures: holds what ``texture_of`` measured a few frames ago, or nothing yet.
+        outlook: what the stream learned of its errors, where the policy has an ``allowance``; None on its first frame.
     """
 
     frames: int
@@ -47,6 +49,7 @@ class History:
     grey_level: float
     compare: Callable[[torch.Tensor, torch.Tensor], CellChange] = compare_cells
     textures: list[torch.Tensor] = field(default_factory=list, compare=False)
+    outlook: Outlook | None = None
     _compared: list[tuple[torch.Tensor, torch.Tensor, CellChange]] = field(
         default_factory=list, init=False, repr=False, compare=False
     )
@@ -119,6 +122,11 @@ class Policy:
     @property
     def tolerance(self) -> Tolerance | None:
         """What layers may keep from each other, fixed when a program is made; None passes every change on."""
+        return None
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """The error to keep within, of which a stream then learns; None where the policy goes by other rules."""
         return None
 
     @property

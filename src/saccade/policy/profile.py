@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import pydantic
+import torch
 
 from saccade.errors import PolicyError
+from saccade.policy.gate import Gate
+from saccade.policy.policy import History, Policy, Verdict
+from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
-from saccade.policy.tolerant import Balanced
 
 Number = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
 
@@ -39,7 +43,7 @@ class Profile(pydantic.BaseModel, frozen=True, extra="forbid"):
         version: of the format.
         fingerprint: of the model and its frame size.
         frame: the shape that it was calibrated for, (N, C, H, W).
-        threshold, levels, longest: see ``Balanced``.
+        threshold, levels, longest: see ``Calibrated``.
         least_cost, delta_cost: see ``Tolerance``.
         sensitivities: by tensor, one number a channel; see ``Tolerance.measure``.
         goal: what was asked for, such as "error 0.1" or "disagreement 0.005 (top1)".
@@ -72,16 +76,24 @@ class Profile(pydantic.BaseModel, frozen=True, extra="forbid"):
 
 
 @dataclass(frozen=True)
-class Calibrated(Balanced):
-    """A policy with what was measured for it.
+class Calibrated(Policy):
+    """A frame gate and layers that tell each other single elements, by numbers that were searched for, or are given.
 
     Attributes:
-        threshold, levels, longest, scene, by_place: see ``Balanced``.
-        least_cost, delta_cost: see ``Tolerance``.
+        threshold: of elements, in units of sensitivity; see ``Tolerance``.
+        levels: mean change of a frame that is held, in grey levels; see ``Gate``.
+        longest: frames that are held in a row at most.
+        scene: when a frame that is not held is computed afresh; None for never.
+        by_place, least_cost, delta_cost: see ``Tolerance``.
         sensitivities: by tensor, one number a channel.
         fingerprint: of the model and frame size that it fits; "" for any.
     """
 
+    threshold: float = 0.1
+    levels: float = 2.0
+    longest: int = 8
+    scene: SceneChange | None = field(default_factory=lambda: SceneChange(travel=math.inf))
+    by_place: bool = False
     least_cost: float = 64.0
     delta_cost: float | None = None
     sensitivities: tuple[tuple[str, tuple[float, ...]], ...] = ()
@@ -99,6 +111,13 @@ class Calibrated(Balanced):
             sensitivities=self.sensitivities,
             fingerprint=self.fingerprint,
         )
+
+    def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
+        """Holds as ``Gate`` does, and asks for a keyframe where the scene changed."""
+        verdict = Gate(self.levels, self.longest).judge(frame, reference, history)
+        if verdict is Verdict.UPDATE and self.scene is not None and self.scene.is_due(frame, reference, history):
+            return Verdict.KEYFRAME
+        return verdict
 
 
 def read_profile(path: str | os.PathLike[str]) -> Profile:

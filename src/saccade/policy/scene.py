@@ -61,13 +61,21 @@ class SceneChange:
             reference: (N, C, H, W), for each place the value last taken over.
             history: of the stream.
         """
+        if self.has_jumped(frame, reference, history):
+            return True
+        if history.frames < self.apart or frame.dim() != 4 or not math.isfinite(self.travel):
+            return False
+        return self._was_knocked(frame, reference, history.change(frame, reference), history)
+
+    def has_jumped(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> bool:
+        """Returns whether the frame's brightness makes it due: the first of the two causes, which is told quickly."""
         if history.frames < self.apart or frame.dim() != 4:
             return False
         change = history.change(frame, reference)
-        bound = (self.step * history.grey_level) ** 2
-        if float((change.steps > bound).float().mean()) >= self.share:
-            return True
-        return math.isfinite(self.travel) and self._was_knocked(frame, reference, change, history)
+        step = self.step * history.grey_level
+        if change.mean < self.share * step:  # so few cells can have made the step that the others need no look
+            return False
+        return float((change.steps > step**2).float().mean()) >= self.share
 
     def _was_knocked(self, frame: torch.Tensor, reference: torch.Tensor, change: CellChange, history: History) -> bool:
         """Looks cheaply first: the motion is estimated only where most of the textured tiles changed."""

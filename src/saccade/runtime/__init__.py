@@ -6,8 +6,8 @@ from saccade.runtime.canvas import CanvasStream
 from saccade.runtime.conversion import incremental
 from saccade.runtime.information import native_information, self_test
 from saccade.runtime.program import Program
-from saccade.runtime.report import OperatorReport, Report
-from saccade.runtime.session import FrameCost, Session
+from saccade.runtime.report import FrameCost, OperatorReport, Report
+from saccade.runtime.session import Session
 from saccade.runtime.stream import Stream, compile_program
 
 __all__ = [

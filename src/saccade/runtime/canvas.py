@@ -15,8 +15,7 @@ from saccade.policy.camera import Landmarks, Motion, estimate_motion
 from saccade.runtime.audit import Audit
 from saccade.runtime.audit_report import Audited
 from saccade.runtime.camera_report import CameraReport, Laid, Laying
-from saccade.runtime.report import Report
-from saccade.runtime.session import FrameCost
+from saccade.runtime.report import FrameCost, Report
 from saccade.runtime.stream import Model, Stream
 
 _STEP = 32

@@ -24,7 +24,7 @@ def compare_cells(frame: torch.Tensor, reference: torch.Tensor, instruction_set:
     images, channels, height, width = frame.shape
     result = torch.empty(2, images, -(-height // CELL), -(-width // CELL))
     squares, steps = result
-    native.compare_cells(
+    mean, largest = native.compare_cells(
         frame.data_ptr(),
         reference.data_ptr(),
         frame.dtype == torch.uint8,
@@ -33,7 +33,7 @@ def compare_cells(frame: torch.Tensor, reference: torch.Tensor, instruction_set:
         steps.data_ptr(),
         instruction_set,
     )
-    return CellChange(squares, steps)
+    return CellChange(squares, steps, mean, largest)
 
 
 def _suits(frame: torch.Tensor) -> bool:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import torch
 
 from saccade.errors import PolicyError
-from saccade.policy import History, Policy, Verdict
+from saccade.policy import History, Outlook, Policy, Verdict
+from saccade.policy.change import CellChange
+from saccade.runtime.account import Account
 from saccade.runtime.comparison import compare_cells
 
 _TEXTURE_LASTS = 16
@@ -25,6 +27,9 @@ class Pacing:
         keyframes: how many keyframes there were, the first frame included.
         holds: how many frames were held.
         textures: of the picture, at most one, where a policy asked for it in the last frames; see ``History``.
+        account: of the stream's error, where the policy allows one.
+        change: of the picture from the frame computed before to the last one that was judged; None where the last
+            one is no update or nothing is allowed.
     """
 
     frames: int = 0
@@ -33,6 +38,8 @@ class Pacing:
     keyframes: int = 0
     holds: int = 0
     textures: list[torch.Tensor] = field(default_factory=list)
+    account: Account | None = None
+    change: CellChange | None = None
 
     def judge(self, policy: Policy, frame: torch.Tensor, reference: torch.Tensor | None) -> Verdict:
         """Returns what is done with the frame; ``reference`` is None for a stream's first.
@@ -44,8 +51,11 @@ class Pacing:
         if reference is not None:
             if self.frames % _TEXTURE_LASTS == 0:
                 self.textures.clear()
-            history = History(self.frames, self.held, self.grey_level, compare_cells, self.textures)
+            outlook = None if self.account is None else self.account.outlook
+            history = History(self.frames, self.held, self.grey_level, compare_cells, self.textures, outlook)
             verdict = policy.judge(frame, reference, history)
+            if self.account is not None and outlook is not None:
+                self._keep_account(self.account, outlook, history.change(frame, reference), verdict)
         if verdict is Verdict.KEYFRAME:
             self.begin(frame)
         elif verdict in (Verdict.HOLD, Verdict.UPDATE):
@@ -61,7 +71,12 @@ class Pacing:
         self.grey_level = _grey_level(frame)
         self.keyframes += 1
         self.frames = self.held = 0
+        self.change = None
         self.textures.clear()
+
+    def _keep_account(self, account: Account, outlook: Outlook, change: CellChange, verdict: Verdict) -> None:
+        account.spend({Verdict.HOLD: outlook.foreseen(change), Verdict.UPDATE: outlook.updated}.get(verdict, 0.0))
+        self.change = change if verdict is Verdict.UPDATE else None
 
 
 def _grey_level(frame: torch.Tensor) -> float:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saccade.runtime.account import Foresight
     from saccade.runtime.audit_report import AuditReport
     from saccade.runtime.camera_report import CameraReport
     from saccade.runtime.pacing import Pacing
@@ -24,6 +25,23 @@ class FallbackCounter:
         """Counts one call."""
         self.calls += 1
         self.seconds += seconds
+
+
+@dataclass(frozen=True)
+class FrameCost:
+    """What the last frame took.
+
+    Attributes:
+        macs_done: multiply-adds executed.
+        macs_dense: multiply-adds of a dense pass.
+        milliseconds: wall-clock time of the call.
+        input_share: share of the first input's places that changed, 0..1.
+    """
+
+    macs_done: int
+    macs_dense: int
+    milliseconds: float
+    input_share: float
 
 
 @dataclass(frozen=True)
@@ -57,7 +75,7 @@ class Report:
 
     Attributes:
         frames: frames taken.
-        macs_done: multiply-adds executed.
+        macs_done: multiply-adds executed, those of dense passes that a policy makes to measure errors among them.
         macs_dense: multiply-adds of as many dense passes.
         seconds: time spent in calls.
         memory_bytes: the session's memory.
@@ -67,6 +85,7 @@ class Report:
             first frame is not counted.
         audit: what audits measured; None where there are none; their time and multiply-adds are not counted above.
         camera: how a moving camera was followed; None where no camera was.
+        foresight: the error that the policy allows and what was foreseen of it; None where it goes by other rules.
     """
 
     frames: int
@@ -79,6 +98,7 @@ class Report:
     keyframes: int = 0
     audit: AuditReport | None = None
     camera: CameraReport | None = None
+    foresight: Foresight | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain dictionaries, lists and numbers."""
@@ -96,10 +116,7 @@ class Report:
                 f" {row.seconds / frames * 1e3:9.3f}" + (f"  {row.reason}" if row.reason else "")
             )
         lines.append(self.summary())
-        if self.audit is not None:
-            lines.append(str(self.audit))
-        if self.camera is not None:
-            lines.append(str(self.camera))
+        lines.extend(str(part) for part in (self.foresight, self.audit, self.camera) if part is not None)
         return "\n".join(lines)
 
     def summary(self) -> str:
@@ -137,7 +154,9 @@ def make_report(
         share = counter.calls / frames if frames else 0.0
         name = f"{operator.name} ({operator.target})"
         rows.append(OperatorReport(name, "fallback", share, 0, 0, counter.seconds, (), operator.reason))
-    done = sum(row.macs_done for row in rows)
+    foresight = None if pacing.account is None else pacing.account.foresight()
+    passes = 0 if foresight is None else foresight.passes
+    done = sum(row.macs_done for row in rows) + passes * sum(program.native.macs)
     dense = sum(row.macs_dense for row in rows)
     keyframes = max(pacing.keyframes - 1, 0)
-    return Report(frames, done, dense, seconds, memory_bytes, tuple(rows), pacing.holds, keyframes)
+    return Report(frames, done, dense, seconds, memory_bytes, tuple(rows), pacing.holds, keyframes, foresight=foresight)

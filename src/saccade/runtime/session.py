@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,31 +14,16 @@ from saccade.errors import FrameError, PolicyError
 from saccade.graph import Fallback, Reference
 from saccade.kernels.reference import fetch, run_fallback
 from saccade.policy import Verdict
+from saccade.runtime.account import Account
 from saccade.runtime.activity import activity_maps
 from saccade.runtime.arriving import as_taken, tensors_of
 from saccade.runtime.pacing import Pacing
-from saccade.runtime.report import FallbackCounter, Report, make_report
+from saccade.runtime.report import FallbackCounter, FrameCost, Report, make_report
 from saccade.runtime.sensitivity import sensitivities as measure_sensitivities
 
 if TYPE_CHECKING:
     from saccade.runtime.program import Program, Segment
-
-
-@dataclass(frozen=True)
-class FrameCost:
-    """What the last frame took.
-
-    Attributes:
-        macs_done: multiply-adds executed.
-        macs_dense: multiply-adds of a dense pass.
-        milliseconds: wall-clock time of the call.
-        input_share: share of the first input's places that changed, 0..1.
-    """
-
-    macs_done: int
-    macs_dense: int
-    milliseconds: float
-    input_share: float
+    from saccade.runtime.thresholds import Thresholds
 
 
 class Session:
@@ -49,7 +35,9 @@ class Session:
         self._dense_session: Session | None = None
         self._values: dict[str, torch.Tensor] = {}
         self._changed: dict[str, bool] = {}
-        self._pacing = Pacing()
+        allowance = program.policy.allowance if memory is None else None
+        self._pacing = Pacing(account=None if allowance is None else Account(allowance))
+        self._thresholds: dict[str, Thresholds] = {}
         self._fallbacks = {operator.name: FallbackCounter() for operator in program.graph.fallbacks()}
         self._activity: dict[tuple[int, int], torch.Tensor] = {}
         self._forced: tuple[float, int] | None = None
@@ -86,12 +74,17 @@ class Session:
 
     def dense(self, *arguments: Any, **keywords: Any) -> Any:
         """Runs the same engine densely on a frame, without touching the memory of the stream."""
-        frames = self._flatten(arguments, keywords)
-        if self._dense_session is None:
-            memory = self.program.native.session(self.program.threads, False)
-            self._dense_session = Session(self.program, memory=memory)
-        self._dense_session.reset()
-        return self._dense_session._advance(frames, take_all=True)
+        self._dense_session = self._dense_session or self._beside()
+        return self.dense_pass(self._flatten(arguments, keywords))
+
+    def dense_pass(self, frames: Sequence[torch.Tensor]) -> Any:
+        """Does the same for inputs as the engine takes them; its memory is given back, unless ``dense`` keeps it."""
+        session = self._dense_session or self._beside()
+        session.reset()
+        return session._advance(frames, take_all=True)
+
+    def _beside(self) -> Session:
+        return Session(self.program, memory=self.program.native.session(self.program.threads, False))
 
     def refresh(self, *arguments: Any, **keywords: Any) -> Any:
         """Computes the last frame once more, afresh, with nothing of earlier frames kept: a keyframe after the fact.
@@ -117,7 +110,9 @@ class Session:
         """Forgets all frames and counts; the next frame is computed densely."""
         self._native.reset()
         self._values.clear()
-        self._pacing = Pacing()
+        account = self._pacing.account
+        self._pacing = Pacing(account=None if account is None else Account(account.allowance))
+        self._told = self._told and account is None
         self._started = False
         self._frames = 0
         self._seconds = 0.0
@@ -201,7 +196,10 @@ class Session:
         copy = Session(self.program, memory=self._native.clone())
         copy._values = {name: value.clone() for name, value in self._values.items()}
         copy._changed = dict(self._changed)
-        copy._pacing = replace(self._pacing, textures=list(self._pacing.textures))
+        copy._pacing = replace(
+            self._pacing, textures=list(self._pacing.textures), account=deepcopy(self._pacing.account, memo)
+        )
+        copy._thresholds = self._thresholds
         copy._started = self._started
         copy._frames = self._frames
         copy._seconds = self._seconds
@@ -239,7 +237,8 @@ class Session:
             if not take_all and not self._admit(frames[0]):
                 self._hold_all()
                 return self._outputs()
-        if not self._started and not self._told:
+        account = self._pacing.account if forced is None else None
+        if not self._started and not self._told and account is None:
             self._set_thresholds(frames)
         any_change = False
         for name, frame in zip(self._input_names, frames, strict=True):
@@ -251,7 +250,10 @@ class Session:
             self._started = True
         else:
             self._settle()
-        return self._outputs()
+        outputs = self._outputs()
+        if account is not None and (account.settle(self, frames, outputs, self._pacing.change) or not self._told):
+            self._set_thresholds(frames)  # in units of an error that is known only now
+        return outputs
 
     def _admit(self, frame: torch.Tensor) -> bool:
         """Asks the policy what to do with a frame; returns whether it is computed, with nothing kept for a keyframe."""
@@ -272,9 +274,12 @@ class Session:
             self._told = False  # where the task looked in the last scene says nothing of this one
 
     def _set_thresholds(self, frames: Sequence[torch.Tensor]) -> None:
-        self._told = True
-        for name, values in self.program.thresholds(frames).items():
-            self._native.set_thresholds(self.program.transmissions[name], *values.arrays())
+        if not self._told:
+            self._told, self._thresholds = True, self.program.thresholds(frames)
+        account = self._pacing.account
+        factor = 1.0 if account is None else account.threshold_factor
+        for name, values in self._thresholds.items():
+            self._native.set_thresholds(self.program.transmissions[name], *values.times(factor).arrays())
 
     def _hold_all(self) -> None:
         """Marks that nothing was computed, so that change maps tell the truth."""

@@ -20,8 +20,8 @@ from saccade.policy import Policy, resolve_policy
 from saccade.runtime.audit import Audit, Auditor
 from saccade.runtime.audit_report import Audited
 from saccade.runtime.program import Program
-from saccade.runtime.report import Report
-from saccade.runtime.session import FrameCost, Session
+from saccade.runtime.report import FrameCost, Report
+from saccade.runtime.session import Session
 from saccade.runtime.threads import thread_count
 
 Model = torch.nn.Module | str | os.PathLike[str]

@@ -36,6 +36,10 @@ class Thresholds:
     rows: torch.Tensor
     rows_of_places: torch.Tensor | None = None
 
+    def times(self, factor: float) -> Thresholds:
+        """Returns thresholds that are so many times as large."""
+        return Thresholds(self.rows * factor, self.rows_of_places)
+
     def arrays(self) -> tuple[Any, Any]:
         """Returns both as the native session takes them."""
         places = None if self.rows_of_places is None else self.rows_of_places.contiguous().numpy()

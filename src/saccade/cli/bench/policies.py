@@ -116,7 +116,7 @@ def parse_policies(text: str) -> tuple[dict[str, Policy], tuple[Recompression, .
 
     chosen: dict[str, Policy] = {}
     yardsticks: dict[str, Recompression] = {}
-    for name in _names(text):
+    for name in (part.strip() for part in text.split(",")):
         recompression = Recompression.parse(name)
         if recompression is not None:
             yardsticks[name] = recompression
@@ -125,17 +125,6 @@ def parse_policies(text: str) -> tuple[dict[str, Policy], tuple[Recompression, .
     if not chosen:
         raise typer.BadParameter(f"{text!r} names no policy; expected some with commas, such as {POLICIES}")
     return chosen, tuple(yardsticks.values())
-
-
-def _names(text: str) -> list[str]:
-    """Returns what stands between the commas; a bare number belongs to the name before it: "balanced:0.5,1"."""
-    names: list[str] = []
-    for part in (part.strip() for part in text.split(",")):
-        if names and part.replace(".", "", 1).isdecimal():
-            names[-1] += f",{part}"
-        else:
-            names.append(part)
-    return names
 
 
 def _add_rows(record: Record, results: list[ClipResult]) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor
 
     from saccade.cli.bench.frames import ModelFrame
@@ -49,14 +46,7 @@ class Recompression:
 
     def __call__(self, frame: ModelFrame) -> Tensor:
         """Returns the model's frame (1, 3, H, W) of the re-encoded picture."""
+        from saccade.runtime.recompression import recompressed
+
         rgb = frame.rgb if self.of_source else frame.preprocessing.fitted(frame.rgb)[0].permute(1, 2, 0).numpy()
-        return frame.preprocessing(_recompressed(rgb, self.quality))
-
-
-def _recompressed(rgb: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
-    import numpy as np
-    from PIL import Image
-
-    memory = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(memory, "JPEG", quality=quality)
-    return np.asarray(Image.open(memory))
+        return frame.preprocessing(recompressed(rgb, self.quality))

@@ -1,0 +1,150 @@
+"""An error that a stream may make in the mean, and what the stream learns of the errors that it is about to make."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from saccade.errors import PolicyError
+from saccade.policy.change import CellChange
+
+_LIKELY_POWER = 0.8
+_LIKELY_WEIGHT = 0.075
+_LEAST_POWER, _LARGEST_POWER = 0.3, 1.3
+_RATE = 0.2
+_MOMENTS_RATE = 0.05
+_FIRST_VARIANCE = 0.3
+_SMALLEST = 1e-6
+_NEWS = math.log(4)
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How large an error may be.
+
+    Attributes:
+        error: relative L2 error of the outputs against a dense pass, in the mean over frames; None for ``share`` of the
+            error that the network makes of frames re-encoded as JPEG, which is measured on the first frame and now and
+            then again.
+        quality: of that JPEG, 1..95.
+        share: of its error, above 0.
+        largest: foreseen error of a single frame that is held, as a multiple of the error that is allowed in the mean.
+        frames: over which the mean is taken, roughly: an exponential window.
+    """
+
+    error: float | None = None
+    quality: int = 90
+    share: float = 0.95
+    largest: float = 2.5
+    frames: int = 64
+
+    def __post_init__(self) -> None:
+        if self.error is not None and not (math.isfinite(self.error) and self.error >= 0):
+            raise PolicyError(
+                f"an error of {self.error} was allowed; expected a finite number of 0 or more, such as 0.1"
+            )
+        if not 1 <= self.quality <= 95:
+            raise PolicyError(f"JPEG of quality {self.quality} was asked for; expected 1 to 95")
+        if not (self.share > 0 and self.largest > 0 and self.frames >= 1):
+            raise PolicyError(
+                f"an allowance with share={self.share}, largest={self.largest} and frames={self.frames} was given; "
+                "expected numbers above 0 and at least one frame"
+            )
+
+
+@dataclass
+class PowerLaw:
+    """error = scale * change ** power, learned from pairs of both: the last ones count most.
+
+    Until pairs tell otherwise, the power is thought to be .8 and the law to be off by some sixty per cent.
+    """
+
+    change: float = 0.0
+    error: float = 0.0
+    square: float = _LIKELY_WEIGHT
+    product: float = _LIKELY_WEIGHT * _LIKELY_POWER
+    variance: float = _FIRST_VARIANCE
+    pairs: int = 0
+
+    @property
+    def power(self) -> float:
+        """What a change is raised to."""
+        power = (self.product + _LIKELY_WEIGHT * _LIKELY_POWER) / (self.square + _LIKELY_WEIGHT)
+        return min(max(power, _LEAST_POWER), _LARGEST_POWER)
+
+    def at(self, change: float) -> float:
+        """Returns the mean error at a change, 0 or more; infinity where nothing is known of such changes.
+
+        Noise says nothing of what a door does that opens: a change far beyond those of late is news.
+        """
+        distance = math.log(max(change, _SMALLEST)) - self.change
+        if not self.pairs or distance > _NEWS:
+            return math.inf
+        return math.exp(self.error + self.power * distance + 0.5 * self.variance)
+
+    def learn(self, change: float, error: float) -> None:
+        """Takes note of a pair; of none in which nothing, or something infinite, happened."""
+        if not (_SMALLEST < change < math.inf and _SMALLEST < error < math.inf):
+            return
+        along, up = math.log(change), math.log(error)
+        if not self.pairs:
+            self.change, self.error = along, up
+        along, up = along - self.change, up - self.error
+        off = up - self.power * along
+        self.pairs += 1
+        self.variance += _RATE * (min(off * off, 1.0) - self.variance)
+        self.square += _MOMENTS_RATE * (along * along - self.square)
+        self.product += _MOMENTS_RATE * (along * up - self.product)
+        self.change += _RATE * along
+        self.error += _RATE * up
+
+
+@dataclass
+class Outlook:
+    """What one stream has learned of its errors so far.
+
+    Holding a frame makes an error that nobody sees. But whenever a frame is computed after others were held, the
+    difference between its outputs and the last ones *is* the error that holding it would have made. From these two laws
+    are learned: by the change of the whole picture and by that of its liveliest part. What is foreseen is the larger.
+
+    Attributes:
+        allowance: what is allowed.
+        allowed: relative error that is allowed in the mean.
+        spent: mean of the foreseen errors of the last frames.
+        updated: relative error of frames that are updated, as it was measured last: of layers that tell each other less
+            than everything; 0 where updates are exact.
+        whole, liveliest: the laws.
+    """
+
+    allowance: Allowance
+    allowed: float
+    spent: float
+    updated: float = 0.0
+    whole: PowerLaw = field(default_factory=PowerLaw)
+    liveliest: PowerLaw = field(default_factory=PowerLaw)
+
+    @classmethod
+    def at(cls, allowance: Allowance, allowed: float) -> Outlook:
+        """Returns that of a stream that has nothing to spend yet: what it did before is not known."""
+        return cls(allowance, allowed, allowed)
+
+    def foreseen(self, change: CellChange) -> float:
+        """Returns the relative error of a held frame whose picture changed so since the last computed one."""
+        return math.hypot(max(self.whole.at(change.mean), self.liveliest.at(change.largest)), self.updated)
+
+    def allows(self, change: CellChange) -> bool:
+        """Returns whether a frame whose picture changed so may be held."""
+        error = self.foreseen(change)
+        return error <= self.allowance.largest * self.allowed and self._mean_with(error) <= self.allowed
+
+    def spend(self, error: float) -> None:
+        """Counts a frame's foreseen error."""
+        self.spent = self._mean_with(error)
+
+    def learn(self, change: CellChange, error: float) -> None:
+        """Takes note that a frame whose picture changed so would have had this error, had it been held."""
+        self.whole.learn(change.mean, error)
+        self.liveliest.learn(change.largest, error)
+
+    def _mean_with(self, error: float) -> float:
+        return self.spent + (error - self.spent) / self.allowance.frames

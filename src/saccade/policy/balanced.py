@@ -1,0 +1,104 @@
+"""Policies that keep within an error, in the mean over frames, and spend it where that saves most."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+
+from saccade.errors import PolicyError
+from saccade.policy.allowance import Allowance
+from saccade.policy.policy import History, Policy, Verdict, policies
+from saccade.policy.scene import SceneChange
+from saccade.policy.tolerance import Tolerance
+from saccade.policy.tolerant import EVERY_LAYER, FEWEST, threshold_of
+
+WIDE_LAYERS = 256.0
+"""A least cost from which deltas save clearly more time than comparing takes; narrower layers about break even."""
+
+
+@policies.register("balanced")
+@dataclass(frozen=True)
+class Balanced(Policy):
+    """Keeps within an error in the least time: holds frames while their error is foreseen to be allowed.
+
+    What holding costs is learned: whenever a frame is computed after others were held, the difference between its
+    outputs and the last ones is the error that one more held frame would have had. Layers that are wide enough to gain
+    time by it are told single elements only, by how much the outputs depend on them; each of them chooses every frame
+    between deltas and whole places by what they take on this machine. A network without such layers is exact between
+    held frames. A change of scene is a keyframe.
+
+    Attributes:
+        error: relative L2 error of the outputs that is allowed in the mean over frames; None for 95 % of what
+            re-encoding the frames as JPEG of quality 90 makes, which is measured; see ``Allowance``.
+        layers: share of it that layers may use by what they do not tell each other; see ``Tolerance``.
+        longest: frames that are held in a row at most.
+        scene: when a frame that is not held is computed afresh; None for never. Knocks of the camera are left alone:
+            to look for them takes longer than what an update after one loses.
+    """
+
+    error: float | None = None
+    layers: float = 0.8
+    longest: int = 16
+    scene: SceneChange | None = field(default_factory=lambda: SceneChange(travel=math.inf))
+
+    def __post_init__(self) -> None:
+        Allowance(self.error)
+        if not (math.isfinite(self.layers) and self.layers >= 0) or self.longest < 0:
+            raise PolicyError(
+                f"a share of {self.layers} for layers and at most {self.longest} frames held in a row were given; "
+                "expected two numbers of 0 or more"
+            )
+
+    @property
+    def allowance(self) -> Allowance:
+        """What the error makes it."""
+        return Allowance(self.error)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """By elements, before wide layers, in units of what is allowed."""
+        return Tolerance("element", self.layers, least_cost=WIDE_LAYERS)
+
+    def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
+        """Holds where the allowance admits it, and asks for a keyframe where the scene changed."""
+        if self.scene is not None and self.scene.has_jumped(frame, reference, history):
+            return Verdict.KEYFRAME
+        outlook = history.outlook if history.held < self.longest else None
+        if outlook is not None and outlook.allows(history.change(frame, reference)):
+            return Verdict.HOLD
+        if self.scene is not None and self.scene.is_due(frame, reference, history):
+            return Verdict.KEYFRAME
+        return Verdict.UPDATE
+
+    @classmethod
+    def parse(cls, text: str) -> Balanced:
+        """Reads "balanced:0.05": the relative error that is allowed in the mean."""
+        return cls(threshold_of("balanced", text))
+
+
+@policies.register("frugal")
+@dataclass(frozen=True)
+class Frugal(Balanced):
+    """As ``balanced``, with the fewest multiply-adds instead of the least time: for processors that are bound by them.
+
+    Attributes:
+        error, layers, longest: as in ``Balanced``.
+        scene: as in ``Balanced``, but that knocks count.
+        by_place: whether thresholds are lower where the outputs depend on the picture; see ``Tolerance``. It saves
+            little, and every keyframe measures anew, for as long as about 17 dense passes in torch.
+    """
+
+    scene: SceneChange | None = field(default_factory=SceneChange)
+    by_place: bool = True
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """By elements, everywhere."""
+        return Tolerance("element", self.layers, delta_cost=FEWEST, least_cost=EVERY_LAYER, by_place=self.by_place)
+
+    @classmethod
+    def parse(cls, text: str) -> Frugal:
+        """Reads "frugal:0.05"."""
+        return cls(threshold_of("frugal", text))

@@ -1,0 +1,159 @@
+"""Keeps one stream within the error that its policy allows: measures what is allowed, and learns what holding costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from saccade.policy import Allowance, Outlook
+from saccade.runtime.recompression import recompressed_frame
+from saccade.runtime.thresholds import UNIT
+
+if TYPE_CHECKING:
+    from saccade.policy.change import CellChange
+    from saccade.runtime.session import Session
+
+SAMPLES = 1 << 16
+"""Values of an output that are compared at most, evenly spread: enough for its error, and cheap for large maps."""
+FIRST_REVIEW = 16
+"""Frames after which errors are measured for the second time; then after twice as many each time, up to the last."""
+LAST_INTERVAL = 1024
+_HASTE = 0.7
+_LARGEST_STEP = 2.0
+_LARGEST_SCALE = 4.0
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """What a stream foresaw of its error.
+
+    Attributes:
+        allowed: relative L2 error in the mean.
+        foreseen: mean over all frames of what was foreseen; an audit measures what it was.
+        passes: dense passes made to measure errors.
+    """
+
+    allowed: float
+    foreseen: float
+    passes: int
+
+    def __str__(self) -> str:
+        return (
+            f"error allowed {self.allowed:.3f}, foreseen {self.foreseen:.3f} in the mean; {self.passes} dense passes "
+            "measure it"
+        )
+
+
+class Account:
+    """One stream's error: what it may be, and what is known of it.
+
+    Attributes:
+        allowance: what the policy allows.
+        outlook: what was learned; None before the first frame.
+        scale: of the thresholds of what layers tell each other, corrected by what their error was measured to be.
+        passes: dense passes made to measure errors.
+    """
+
+    def __init__(self, allowance: Allowance) -> None:
+        self.allowance = allowance
+        self.outlook: Outlook | None = None
+        self.scale = 1.0
+        self.passes = 0
+        self._said: list[torch.Tensor] = []
+        self._recompressed: list[float] = []
+        self._frames = 0
+        self._foreseen = 0.0
+        self._review = 0
+
+    @property
+    def threshold_factor(self) -> float:
+        """What thresholds are multiplied by, which are stated in units of the error that is allowed."""
+        return 0.0 if self.outlook is None else self.outlook.allowed / UNIT * self.scale
+
+    def spend(self, error: float) -> None:
+        """Counts a frame and its foreseen error."""
+        self._frames += 1
+        if self.outlook is not None and math.isfinite(error):
+            self.outlook.spend(error)
+            self._foreseen += error
+
+    def foresight(self) -> Foresight | None:
+        """Returns what was foreseen; None before the first frame."""
+        if self.outlook is None:
+            return None
+        return Foresight(self.outlook.allowed, self._foreseen / max(self._frames, 1), self.passes)
+
+    def settle(self, session: Session, frames: Sequence[torch.Tensor], outputs: Any, change: CellChange | None) -> bool:
+        """Learns from a frame that was computed.
+
+        Args:
+            session: that computed it.
+            frames: the network's inputs.
+            outputs: what was answered.
+            change: of the picture since the frame computed before; None where it is not known or of another scene.
+
+        Returns:
+            Whether errors were measured anew, so that thresholds are to be set.
+        """
+        before, self._said = self._said, _samples(outputs)
+        if self.outlook is not None and change is not None:
+            self.outlook.learn(change, _difference(before, self._said))
+        if self._frames < self._review:
+            return False
+        self._review = self._frames + min(max(self._frames, FIRST_REVIEW), LAST_INTERVAL)
+        self._measure(session, frames)
+        return True
+
+    def _measure(self, session: Session, frames: Sequence[torch.Tensor]) -> None:
+        tolerant = bool(session.program.transmissions)
+        right = self._said
+        if tolerant and self.outlook is not None:
+            right = self._dense(session, frames)
+            self._correct(session, _difference(self._said, right))
+        allowed = self.allowance.error
+        if allowed is None:
+            if frames[0].dim() == 4 and frames[0].numel():
+                again = recompressed_frame(frames[0], self.allowance.quality)
+                self._recompressed.append(_difference(self._dense(session, [again, *frames[1:]]), right))
+            known = [error for error in self._recompressed if math.isfinite(error)]
+            allowed = self.allowance.share * sum(known) / max(len(known), 1)
+        if self.outlook is None:
+            self.outlook = Outlook.at(self.allowance, allowed)
+        self.outlook.allowed = allowed
+
+    def _dense(self, session: Session, frames: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        self.passes += 1
+        return _samples(session.dense_pass(frames))
+
+    def _correct(self, session: Session, error: float) -> None:
+        """Brings the error of updates nearer to the layers' share of what is allowed."""
+        assert self.outlook is not None
+        assert session.program.tolerance is not None
+        self.outlook.updated = error if math.isfinite(error) else self.outlook.allowed
+        wanted = session.program.tolerance.threshold * self.outlook.allowed
+        if error > 0 and math.isfinite(error):
+            step = min(max((wanted / error) ** _HASTE, 1 / _LARGEST_STEP), _LARGEST_STEP)
+            self.scale = min(self.scale * step, _LARGEST_SCALE)
+
+
+def _samples(outputs: Any) -> list[torch.Tensor]:
+    """Returns values of each floating-point output, (K,) float32."""
+    samples = []
+    for leaf in torch.utils._pytree.tree_leaves(outputs):
+        if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
+            step = max(1, leaf.numel() // SAMPLES) | 1
+            samples.append(leaf.detach().flatten()[::step].float().clone())
+    return samples
+
+
+def _difference(outputs: Sequence[torch.Tensor], reference: Sequence[torch.Tensor]) -> float:
+    """Returns the largest relative L2 difference; NaN where there is nothing to compare."""
+    errors = []
+    for output, right in zip(outputs, reference, strict=False):
+        norm = float(torch.linalg.vector_norm(right))
+        errors.append(float(torch.linalg.vector_norm(output - right)) / norm if norm > 0 else math.nan)
+    return max((error for error in errors if math.isfinite(error)), default=math.nan)

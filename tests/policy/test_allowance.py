@@ -1,0 +1,108 @@
+"""What a stream foresees of its errors, and what it allows itself."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+import torch
+
+from saccade.errors import PolicyError
+from saccade.policy import Allowance, Balanced, Outlook
+from saccade.policy.allowance import PowerLaw
+from saccade.policy.change import CellChange
+
+
+def changed(mean: float, largest: float | None = None) -> CellChange:
+    return CellChange(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), mean, mean if largest is None else largest)
+
+
+def law_of(scale: float, power: float, spread: float = 0.0, pairs: int = 400) -> PowerLaw:
+    """Returns what is learned from pairs around a law, over a tenfold range of changes."""
+    random.seed(0)
+    law = PowerLaw()
+    for _ in range(pairs):
+        change = 10 ** random.uniform(-0.5, 0.5)
+        law.learn(change, scale * change**power * math.exp(random.gauss(0, spread)))
+    return law
+
+
+@pytest.mark.parametrize("power", [0.4, 0.8, 1.2])
+def test_a_power_law_is_found_again(power) -> None:
+    law = law_of(0.05, power)
+    assert law.power == pytest.approx(power, abs=0.1)
+    for change in (0.5, 1.0, 2.0):
+        assert law.at(change) == pytest.approx(0.05 * change**power, rel=0.15)
+
+
+def test_pairs_that_scatter_raise_what_is_foreseen_to_their_mean() -> None:
+    # The mean of exp(normal(0, .5)) is exp(.125) times its median.
+    assert law_of(0.05, 0.8, spread=0.5).at(1.0) == pytest.approx(0.05 * math.exp(0.125), rel=0.25)
+
+
+def test_nothing_is_allowed_before_anything_is_known_and_pairs_without_news_are_left_out() -> None:
+    outlook = Outlook.at(Allowance(0.1), 0.1)
+    for change, error in ((0.0, 0.1), (1.0, 0.0), (1.0, math.nan), (math.nan, 1.0), (1.0, math.inf)):
+        outlook.learn(changed(change), error)
+        assert math.isinf(outlook.foreseen(changed(1.0)))
+        assert not outlook.allows(changed(0.0))
+
+
+def test_the_livelier_of_the_picture_and_its_liveliest_part_counts() -> None:
+    outlook = Outlook.at(Allowance(0.1), 0.1)
+    for _ in range(50):
+        outlook.learn(changed(1.0, 2.0), 0.05)
+    calm = outlook.foreseen(changed(1.0, 2.0))
+    assert calm == pytest.approx(0.05, rel=0.1)
+    assert outlook.foreseen(changed(1.1, 7.0)) > 2.5 * calm
+
+
+def test_a_change_far_beyond_those_of_late_is_not_held_whatever_is_allowed() -> None:
+    outlook = Outlook.at(Allowance(1e3), 1e3)
+    for _ in range(50):
+        outlook.learn(changed(0.01, 0.02), 1e-4)
+    assert outlook.allows(changed(0.03, 0.06))
+    assert not outlook.allows(changed(0.05, 0.06))
+    assert not outlook.allows(changed(0.03, 0.1))
+
+
+def test_frames_are_held_until_the_mean_is_spent_and_none_that_errs_much_more() -> None:
+    outlook = Outlook.at(Allowance(0.1, largest=2.5, frames=16), 0.1)
+    for change in (0.5, 1.0, 2.0) * 30:
+        outlook.learn(changed(change), 0.08 * change)
+    assert not outlook.allows(changed(3.5))
+    errors = []
+    for _ in range(400):
+        held = outlook.allows(changed(2.0))
+        errors.append(outlook.foreseen(changed(2.0)) if held else 0.0)
+        outlook.spend(errors[-1])
+    assert sum(errors) / len(errors) == pytest.approx(0.1, rel=0.1)
+    assert 0 < errors.count(0.0) < len(errors)
+
+
+def test_what_updates_err_by_is_part_of_what_is_foreseen() -> None:
+    outlook = Outlook.at(Allowance(0.1), 0.1)
+    outlook.learn(changed(1.0), 0.04)
+    alone = outlook.foreseen(changed(1.0))
+    outlook.updated = 0.03
+    assert outlook.foreseen(changed(1.0)) == pytest.approx(math.hypot(alone, 0.03))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Allowance(-0.1), "an error of -0.1 was allowed"),
+        (lambda: Allowance(math.inf), "an error of inf was allowed"),
+        (lambda: Allowance(quality=96), "expected 1 to 95"),
+        (lambda: Allowance(share=0), "share=0"),
+        (lambda: Balanced(error=math.nan), "an error of nan was allowed"),
+        (lambda: Balanced(layers=-1), "a share of -1 for layers"),
+        (lambda: Balanced(longest=-1), "at most -1 frames held"),
+        (lambda: Balanced.parse("much"), "balanced:much was given"),
+        (lambda: Balanced.parse("0.5,1"), "balanced:0.5,1 was given"),
+    ],
+)
+def test_numbers_that_make_no_allowance_are_refused(make, said) -> None:
+    with pytest.raises(PolicyError, match=said):
+        make()
