@@ -14,7 +14,7 @@ from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
 from saccade.policy.tolerant import EVERY_LAYER, FEWEST, threshold_of
 
-WIDE_LAYERS = 256.0
+WIDE_LAYERS = 512.0
 """A least cost from which deltas save clearly more time than comparing takes; narrower layers about break even."""
 
 
@@ -39,7 +39,7 @@ class Balanced(Policy):
     """
 
     error: float | None = None
-    layers: float = 0.8
+    layers: float = 0.6
     longest: int = 16
     scene: SceneChange | None = field(default_factory=lambda: SceneChange(travel=math.inf))
 

@@ -133,8 +133,8 @@ class Account:
         """Brings the error of updates nearer to the layers' share of what is allowed."""
         assert self.outlook is not None
         assert session.program.tolerance is not None
-        self.outlook.updated = error if math.isfinite(error) else self.outlook.allowed
         wanted = session.program.tolerance.threshold * self.outlook.allowed
+        self.outlook.updated = max(error, wanted) if math.isfinite(error) else self.outlook.allowed
         if error > 0 and math.isfinite(error):
             step = min(max((wanted / error) ** _HASTE, 1 / _LARGEST_STEP), _LARGEST_STEP)
             self.scale = min(self.scale * step, _LARGEST_SCALE)
