@@ -12,12 +12,13 @@ from saccade.capture.aten_views import channel_dimension
 from saccade.capture.builder import GraphBuilder, NotNative
 from saccade.capture.layout import BATCH, CHANNEL, COLUMN, ROW, Atom, Dimension, Value, merge_atoms
 from saccade.capture.lowering import lowers
+from saccade.capture.places import join_places
 from saccade.graph import ChannelGather, Concatenate, MaxPool, Pad
 
 
 @lowers("aten.cat.default")
 def cat(builder: GraphBuilder, tensors: Sequence[Value | torch.Tensor], dim: int = 0) -> Value:
-    """Channels one after the other, in whichever dimension the model sees them."""
+    """Channels one after the other, in whichever dimension the model sees them, or places one after the other."""
     rank = max(len(tensor.shape) for tensor in tensors)
     dim %= rank
     kept = [tensor for tensor in tensors if math.prod(tensor.shape) > 0]
@@ -26,7 +27,7 @@ def cat(builder: GraphBuilder, tensors: Sequence[Value | torch.Tensor], dim: int
     others = {(*value.dimensions[:dim], *value.dimensions[dim + 1 :]) for value in values}
     if len(others) > 1 or not all(value.is_axis(dim, CHANNEL) for value in values):
         if rank != 4 or dim != CHANNEL:
-            raise NotNative("it joins along places, not channels")
+            return values[0] if len(values) == 1 else join_places(builder, values, [dim])
         values = [builder.native(value) for value in values]
     if len(values) == 1:
         return values[0]
