@@ -315,6 +315,12 @@ NB_MODULE(native, module) {
                 self.read(tensor, reinterpret_cast<float *>(target));
             },
             nb::call_guard<nb::gil_scoped_release>())
+        .def(
+            "read_places",
+            [](const saccade::Session &self, int tensor, uintptr_t target) {
+                self.read_places(tensor, reinterpret_cast<float *>(target));
+            },
+            nb::call_guard<nb::gil_scoped_release>())
         .def("changed", [](const saccade::Session &self, int tensor) { return !self.map(tensor).empty(); })
         .def("active", [](const saccade::Session &self, int tensor) { return self.map(tensor).active(); })
         .def("read_map", [](const saccade::Session &self, int tensor,

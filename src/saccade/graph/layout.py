@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,10 @@ class Layout:
     def reorders(self) -> bool:
         """Whether torch sees the values in another order than they are stored in."""
         return self.permutation != tuple(range(len(self.permutation)))
+
+    def ends_in_channels(self, stored: tuple[int, ...]) -> bool:
+        """Whether torch sees neighbouring channels of a tensor stored as (N, C, H, W) side by side."""
+        return self.reorders and math.prod(self.atoms[self.permutation[-1] + 1 :]) == stored[2] * stored[3]
 
     def apply(self, tensor: torch.Tensor) -> torch.Tensor:
         """Returns the stored ``tensor`` as torch sees it."""
