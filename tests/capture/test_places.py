@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from captured import captured, fallback_targets
+from captured import captured, fallback_targets, relative_error
 from torch import nn
 
 from saccade.graph import Activation, Concatenate, Convolution, Graph, PlaceConcatenate, Softmax
@@ -55,6 +55,10 @@ def columns_first(x: torch.Tensor) -> torch.Tensor:
     return x.permute(0, 3, 2, 1).flatten(1, 2)
 
 
+def with_anchors(x: torch.Tensor) -> torch.Tensor:
+    return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, ANCHORS, CLASSES)
+
+
 def kinds(graph: Graph) -> list[type]:
     return [type(operator) for operator in graph.operators if not isinstance(operator, Convolution)]
 
@@ -62,7 +66,7 @@ def kinds(graph: Graph) -> list[type]:
 def assert_exact(graph: Graph, frame: torch.Tensor, expected: torch.Tensor) -> None:
     """Checks the engine against the model, and after a change of one place against a dense pass."""
     session = Program(graph, threads=1).session(poison=True)
-    assert torch.allclose(session(frame), expected, atol=1e-4)
+    assert relative_error(session(frame), expected) < 1e-5
     frame = frame.clone()
     frame[:, :, 5, 5] += 1
     assert torch.equal(session(frame), session.dense(frame))
@@ -71,7 +75,7 @@ def assert_exact(graph: Graph, frame: torch.Tensor, expected: torch.Tensor) -> N
 
 
 @pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("head", [single_shot, retina, anchors_first, classes_outside, columns_first])
+@pytest.mark.parametrize("head", [single_shot, retina, anchors_first, classes_outside, columns_first, with_anchors])
 def test_heads_are_joined_natively(head: Callable[[torch.Tensor], torch.Tensor], count: int) -> None:
     model, frame = Heads(lambda maps: torch.cat([head(x) for x in maps], 1)).eval(), image(count)
     graph = captured(model, frame)
@@ -116,6 +120,28 @@ def test_boxes_are_decoded_natively_by_constants_of_each_place() -> None:
     assert graph.fallbacks() == []
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_decoding_of_anchor_boxes_is_native(count: int) -> None:
+    sizes = torch.rand(1, ANCHORS, 1, 1, 2)
+
+    def decode(maps: list[torch.Tensor]) -> torch.Tensor:
+        rows = []
+        for stride, x in zip((1, 2, 4), maps, strict=True):
+            n, _, h, w = x.shape
+            grid = torch.stack(torch.meshgrid(torch.arange(w), torch.arange(h), indexing="xy"), 2).view(1, 1, h, w, 2)
+            x = x.view(n, ANCHORS, 6, h, w).permute(0, 1, 3, 4, 2).sigmoid()
+            centre, size, rest = x.split((2, 2, 2), 4)
+            boxes = [(centre * 2 - 0.5 + grid) * stride, (size * 2) ** 2 * sizes, rest]
+            rows.append(torch.cat(boxes, 4).view(n, -1, 6))
+        return torch.cat(rows, 1)
+
+    model, frame = Heads(decode, ANCHORS * 6).eval(), image(count)
+    graph = captured(model, frame)
+    assert graph.fallbacks() == []
+    with torch.no_grad():
+        assert_exact(graph, frame, model(frame))
+
+
 def test_softmax_over_some_channels_makes_the_others_places() -> None:
     def scores(maps: list[torch.Tensor]) -> torch.Tensor:
         n, _, h, w = maps[0].shape
@@ -149,3 +175,16 @@ def test_other_joins_fall_back_with_a_reason(join: Callable[[list[torch.Tensor]]
     graph = captured(Heads(join), image(2))
     assert fallback_targets(graph) == {"aten.cat.default"}
     assert reason in graph.fallbacks()[0].reason
+
+
+def test_outputs_with_channels_last_are_contiguous_and_right() -> None:
+    def outputs(maps: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [*(part.permute(0, 2, 3, 1) for part in maps[0].chunk(3, 1)), retina(maps[1]), classes_outside(maps[2])]
+
+    model, frame = Heads(outputs).eval(), image(2)
+    session = Program(captured(model, frame), threads=1).session(poison=True)
+    with torch.no_grad():
+        expected = model(frame)
+    for ours, theirs in zip(session(frame), expected, strict=True):
+        assert ours.is_contiguous()
+        assert relative_error(ours, theirs) < 1e-5
