@@ -200,6 +200,19 @@ NB_MODULE(native, module) {
              })
         .def("add_join", [](ProgramHandle &self, const std::string &name, std::vector<int> inputs,
                             int output) { return self.add(saccade::make_join(name, std::move(inputs), output)); })
+        .def(
+            "add_place_concatenation",
+            [](ProgramHandle &self, const std::string &name, std::vector<int> inputs, int output,
+               const std::vector<std::array<int, 2>> &steps, const std::vector<std::vector<int>> &places,
+               const std::vector<std::vector<int>> &channels) {
+                std::vector<saccade::PlacePart> parts;
+                for (size_t index = 0; index < inputs.size(); ++index) {
+                    parts.push_back({steps.at(index)[0], steps.at(index)[1], places.at(index), channels.at(index)});
+                }
+                return self.add(
+                    saccade::make_place_concatenation(*self.program, name, std::move(inputs), output, parts));
+            },
+            "name"_a, "inputs"_a, "output"_a, "steps"_a, "places"_a, "channels"_a)
         .def("add_channel_gather",
              [](ProgramHandle &self, const std::string &name, int input, int output, std::vector<int> indices) {
                  return self.add(saccade::make_channel_gather(*self.program, name, input, output, std::move(indices)));
@@ -301,6 +314,12 @@ NB_MODULE(native, module) {
             "read",
             [](const saccade::Session &self, int tensor, uintptr_t target) {
                 self.read(tensor, reinterpret_cast<float *>(target));
+            },
+            nb::call_guard<nb::gil_scoped_release>())
+        .def(
+            "read_places",
+            [](const saccade::Session &self, int tensor, uintptr_t target) {
+                self.read_places(tensor, reinterpret_cast<float *>(target));
             },
             nb::call_guard<nb::gil_scoped_release>())
         .def("changed", [](const saccade::Session &self, int tensor) { return !self.map(tensor).empty(); })

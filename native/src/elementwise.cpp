@@ -61,11 +61,19 @@ class Elementwise final : public Operator {
         const auto place = [](const View &view, const Run &run) {
             return view.at(view.n == 1 ? 0 : run.image, view.h == 1 ? 0 : run.y, view.w == 1 ? 0 : run.first_x);
         };
+        // Where a run is the same floats in the same order everywhere, its channels are no concern.
+        const auto whole = [&](const View &view) {
+            return view.pixel_stride == target.c && view.c == target.c && view.w == target.w;
+        };
+        const bool flat =
+            arguments_.scale == nullptr && whole(target) && whole(first) && (!arguments_.has_second || whole(second));
         parallel_runs(session, session.map(output), target.c, [&](const Run &run) {
-            session.kernels().elementwise(
-                arguments_, place(first, run), first.w == 1 ? 0 : first.pixel_stride,
-                arguments_.has_second ? place(second, run) : nullptr, second.w == 1 ? 0 : second.pixel_stride,
-                target.at(run.image, run.y, run.first_x), target.pixel_stride, target.c, run.last_x - run.first_x);
+            const int32_t places = run.last_x - run.first_x;
+            session.kernels().elementwise(arguments_, place(first, run), first.w == 1 ? 0 : first.pixel_stride,
+                                          arguments_.has_second ? place(second, run) : nullptr,
+                                          second.w == 1 ? 0 : second.pixel_stride,
+                                          target.at(run.image, run.y, run.first_x), target.pixel_stride,
+                                          flat ? places * target.c : target.c, flat ? 1 : places);
         });
     }
 

@@ -17,10 +17,9 @@ class Softmax final : public Operator {
         const View input = session.view(inputs[0]);
         const View target = session.view(output);
         parallel_runs(session, session.map(output), int64_t{target.c} * 8, [&](const Run &run) {
-            for (int x = run.first_x; x < run.last_x; ++x) {
-                session.kernels().softmax(input.at(run.image, run.y, x), target.at(run.image, run.y, x), target.c,
-                                          logarithm_);
-            }
+            session.kernels().softmax(input.at(run.image, run.y, run.first_x), input.pixel_stride,
+                                      target.at(run.image, run.y, run.first_x), target.pixel_stride, target.c,
+                                      run.last_x - run.first_x, logarithm_);
         });
     }
 

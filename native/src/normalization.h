@@ -1,4 +1,4 @@
-// Softmax and layer normalization over the channels of one place.
+// Softmax and layer normalization over the channels of each place.
 #pragma once
 
 #include <cmath>
@@ -27,7 +27,7 @@ static SACCADE_INLINE Vector load_filled(const float *source, int count, float f
     return value;
 }
 
-static void softmax(const float *input, float *output, int32_t channels, bool logarithmic) {
+static void softmax_of_place(const float *input, float *output, int32_t channels, bool logarithmic) {
     const float infinity = __builtin_inff();
     Vector highest = splat(-infinity);
     for (int channel = 0; channel < channels; channel += kLanes) {
@@ -48,6 +48,59 @@ static void softmax(const float *input, float *output, int32_t channels, bool lo
         const Vector value = load_filled(input + channel, channels - channel, 0.0f);
         store_channels(output, channel, channels,
                        logarithmic ? value - splat(shift) : exponential(value - splat(largest)) / splat(total));
+    }
+}
+
+// Up to so many channels, vectors across places take less than vectors across channels, most of whose lanes are idle.
+constexpr int kNarrowSoftmax = 3 * kLanes;
+
+// At most as many places as a vector has lanes. Each is computed within its lane, so that it has the same bits whatever
+// its neighbours are.
+static void softmax_of_places(const float *input, int64_t input_stride, float *output, int64_t output_stride,
+                              int32_t channels, int32_t count, bool logarithmic) {
+    float columns[kNarrowSoftmax * kLanes] = {};
+    for (int place = 0; place < count; ++place) {
+        for (int channel = 0; channel < channels; ++channel) {
+            columns[channel * kLanes + place] = input[place * input_stride + channel];
+        }
+    }
+    Vector largest = splat(-__builtin_inff());
+    for (int channel = 0; channel < channels; ++channel) {
+        const Vector value = load(columns + channel * kLanes);
+        largest = value > largest ? value : largest; // a NaN is left out here and reaches the sum below
+    }
+    Vector total = {};
+    for (int channel = 0; channel < channels; ++channel) {
+        const Vector power = exponential(load(columns + channel * kLanes) - largest);
+        total += power;
+        if (!logarithmic) {
+            store(columns + channel * kLanes, power);
+        }
+    }
+    const Vector shift = largest + logarithm(total);
+    for (int channel = 0; channel < channels; ++channel) {
+        const Vector value = load(columns + channel * kLanes);
+        store(columns + channel * kLanes, logarithmic ? value - shift : value / total);
+    }
+    for (int place = 0; place < count; ++place) {
+        for (int channel = 0; channel < channels; ++channel) {
+            output[place * output_stride + channel] = columns[channel * kLanes + place];
+        }
+    }
+}
+
+static void softmax(const float *input, int64_t input_stride, float *output, int64_t output_stride, int32_t channels,
+                    int32_t count, bool logarithmic) {
+    const int step = channels <= kNarrowSoftmax ? kLanes : 1;
+    for (int place = 0; place < count; place += step) {
+        const float *source = input + place * input_stride;
+        float *target = output + place * output_stride;
+        if (step == 1) {
+            softmax_of_place(source, target, channels, logarithmic);
+            continue;
+        }
+        const int32_t places = count - place < step ? count - place : step;
+        softmax_of_places(source, input_stride, target, output_stride, channels, places, logarithmic);
     }
 }
 

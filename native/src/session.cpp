@@ -395,6 +395,19 @@ void Session::read(int tensor, float *target) const {
     }
 }
 
+void Session::read_places(int tensor, float *target) const {
+    const View &source = view(tensor);
+    const int step = source.pixel_stride == source.c ? source.w : 1;
+    for (int image = 0; image < source.n; ++image) {
+        for (int y = 0; y < source.h; ++y) {
+            for (int x = 0; x < source.w; x += step) {
+                std::memcpy(target, source.at(image, y, x), sizeof(float) * static_cast<size_t>(step * source.c));
+                target += step * source.c;
+            }
+        }
+    }
+}
+
 void Session::force(int height, int width, const uint8_t *bytes) {
     int images = 1;
     for (const View &view : views_) {

@@ -24,6 +24,7 @@ from grown_elements import (
     grow_layer_normalization,
     grow_softmax,
 )
+from grown_places import grow_place_concatenation
 from grown_windows import grow_adaptive_pool, grow_pool, grow_upsampling
 from growth import Growth
 from hypothesis import strategies as st
@@ -111,6 +112,8 @@ GROWTHS = (
     grow_binary,
     grow_concatenation,
     grow_concatenation,
+    grow_place_concatenation,
+    grow_place_concatenation,
     grow_slice,
     grow_shuffle,
     grow_split_and_join,

@@ -34,6 +34,13 @@ class LooksLeft(torch.nn.Module):
         return self.second(self.first(frame).relu()) * self.weights
 
 
+class JoinsLeft(LooksLeft):
+    """The same with its places in one row, twice."""
+
+    def forward(self, frame: torch.Tensor) -> torch.Tensor:
+        return torch.cat([super().forward(frame).flatten(2)] * 2, 2)
+
+
 def picture(seed: int = 0) -> torch.Tensor:
     return torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(seed))
 
@@ -49,8 +56,11 @@ def changed_shares(stream: saccade.Stream) -> tuple[float, float]:
     return float(told[..., : half - 2].float().mean()), float(told[..., half + 2 :].float().mean())
 
 
-def test_a_place_counts_by_how_much_the_outputs_depend_on_it() -> None:
-    program = Program(stream_of(Frugal()).with_policy("exact")._program((picture(),), {}).captured, Frugal(), 1)
+@pytest.mark.parametrize("model", [LooksLeft, JoinsLeft])
+def test_a_place_counts_by_how_much_the_outputs_depend_on_it(model: type[LooksLeft]) -> None:
+    captured = saccade.incremental(model().eval(), threads=1)._program((picture(),), {}).captured
+    assert captured.fallbacks() == []
+    program = Program(captured, Frugal(), 1)
     for found in sensitivities(program.graph, [picture()]).values():
         half = SIZE[1] // 2
         left, right = found.places[..., : half - 2], found.places[..., half + 2 :]

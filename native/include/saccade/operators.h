@@ -81,6 +81,15 @@ std::unique_ptr<Operator> make_elementwise(const Program &program, std::string n
 std::unique_ptr<Operator> make_constant(const Program &program, std::string name, int output, const float *value);
 // The inputs already lie in the output's memory: only the change maps are joined.
 std::unique_ptr<Operator> make_join(std::string name, std::vector<int> inputs, int output);
+// Where an input's places lie in the row of all of a place concatenation's. Channel c of place (y, x) becomes channel
+// channels[c] of the place y * step_y + x * step_x + places[c], counted from the input's first.
+struct PlacePart {
+    int step_y, step_x;
+    std::vector<int> places, channels;
+};
+// The output has one row: the places of the first input, then those of the second, and so on.
+std::unique_ptr<Operator> make_place_concatenation(const Program &program, std::string name, std::vector<int> inputs,
+                                                   int output, const std::vector<PlacePart> &parts);
 std::unique_ptr<Operator> make_channel_gather(const Program &program, std::string name, int input, int output,
                                               std::vector<int> indices);
 std::unique_ptr<Operator> make_pad(const Program &program, std::string name, int input, int output, int top, int left,

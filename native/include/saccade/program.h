@@ -107,6 +107,8 @@ class Session {
     void run(int first, int last);
     // Writes the tensor as (N, C, H, W), contiguous.
     void read(int tensor, float *target) const;
+    // The same as (N, H, W, C).
+    void read_places(int tensor, float *target) const;
     // What was taken of an input last, (N, C, H, W), as floats or as bytes; null before the first frame.
     float *held_floats(int tensor);
     uint8_t *held_bytes(int tensor);

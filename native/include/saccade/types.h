@@ -198,7 +198,9 @@ struct KernelTable {
                            int32_t features, float *output);
     // Four corners, weights by row and column.
     void (*bilinear)(const float *const corners[4], float weight_y, float weight_x, int32_t channels, float *output);
-    void (*softmax)(const float *input, float *output, int32_t channels, bool logarithm);
+    // Over the channels of each of `count` places of one row.
+    void (*softmax)(const float *input, int64_t input_stride, float *output, int64_t output_stride, int32_t channels,
+                    int32_t count, bool logarithm);
     void (*layer_normalization)(const LayerNormalizationArguments &, const float *input, float *output,
                                 int32_t channels);
     // One row's means and sums of squared deviations from them, by channel; whole vectors are written.

@@ -8,35 +8,54 @@ from typing import Any
 
 import torch
 
-from saccade.capture.aten_views import channel_dimension
 from saccade.capture.builder import GraphBuilder, NotNative
 from saccade.capture.layout import BATCH, CHANNEL, COLUMN, ROW, Atom, Dimension, Value, merge_atoms
 from saccade.capture.lowering import lowers
+from saccade.capture.places import join_places
 from saccade.graph import ChannelGather, Concatenate, MaxPool, Pad
 
 
 @lowers("aten.cat.default")
 def cat(builder: GraphBuilder, tensors: Sequence[Value | torch.Tensor], dim: int = 0) -> Value:
-    """Channels one after the other, in whichever dimension the model sees them."""
+    """Channels one after the other, in whichever dimension the model sees them, or places one after the other."""
     rank = max(len(tensor.shape) for tensor in tensors)
     dim %= rank
     kept = [tensor for tensor in tensors if math.prod(tensor.shape) > 0]
     values = [tensor if isinstance(tensor, Value) else _constant_image(builder, tensor, dim) for tensor in kept]
     values = [builder.elementwise(value) for value in values]
-    others = {(*value.dimensions[:dim], *value.dimensions[dim + 1 :]) for value in values}
-    if len(others) > 1 or not all(value.is_axis(dim, CHANNEL) for value in values):
-        if rank != 4 or dim != CHANNEL:
-            raise NotNative("it joins along places, not channels")
-        values = [builder.native(value) for value in values]
     if len(values) == 1:
         return values[0]
+    alike = len({_besides_channels(value, dim) for value in values}) == 1
+    if not alike or any(value.axes_of(dim) - {CHANNEL} for value in values):
+        if rank != 4 or dim != CHANNEL or not any(value.is_axis(dim, CHANNEL) for value in values):
+            return join_places(builder, values, [dim])
+        values = [builder.native(value) for value in values]
+    return _join_channels(builder, values, dim)
+
+
+def _besides_channels(value: Value, dim: int) -> tuple[Any, ...]:
+    """Returns what two values have in common whose channels can be joined: all but which channels lie where."""
+    others = [*value.dimensions[:dim], *value.dimensions[dim + 1 :]]
+    return tuple(
+        tuple((atom.axis, atom.axis != CHANNEL and atom.stride, atom.size) for atom in other) for other in others
+    )
+
+
+def _join_channels(builder: GraphBuilder, values: Sequence[Value], dim: int) -> Value:
+    """Adds the values' channels one after the other, in the order in which the model sees them."""
     first = values[0]
     if any(value.stored[2:] != first.stored[2:] or value.stored[0] != first.stored[0] for value in values):
         raise NotNative("its inputs are laid out differently")
     channels = sum(value.stored[CHANNEL] for value in values)
     shape = (first.stored[BATCH], channels, *first.stored[2:])
     tensor = builder.emit(Concatenate, [value.tensor for value in values], shape)
-    return Value(tensor, shape, (*first.dimensions[:dim], channel_dimension(channels), *first.dimensions[dim + 1 :]))
+    numbers: list[torch.Tensor] = []
+    for value in values:
+        numbers.append(_channel_numbers(value, dim) + sum(part.numel() for part in numbers))
+    order = tuple(torch.cat(numbers, 1).flatten().tolist())
+    if order != tuple(range(channels)):  # where other dimensions hold channels too, such as anchors
+        tensor = builder.emit(ChannelGather, [tensor], shape, indices=order)
+    return Value(tensor, shape, _renumbered(first, dim, sum(value.shape[dim] for value in values), channels))
 
 
 def _constant_image(builder: GraphBuilder, tensor: torch.Tensor, dim: int) -> Value:
@@ -66,30 +85,42 @@ def take(builder: GraphBuilder, input: Value, dim: int, positions: Sequence[int]
 
 def _take_channels(builder: GraphBuilder, value: Value, dim: int, positions: Sequence[int]) -> Value:
     """Adds a gather of the channels of a dimension; all other dimensions may hold channels too."""
+    chosen = _channel_numbers(value, dim).index_select(1, torch.tensor(positions))
+    shape = (value.stored[BATCH], chosen.numel(), *value.stored[2:])
+    tensor = builder.emit(ChannelGather, [value.tensor], shape, indices=tuple(chosen.flatten().tolist()))
+    return Value(tensor, shape, _renumbered(value, dim, len(positions), chosen.numel()))
+
+
+def _channel_numbers(value: Value, dim: int) -> torch.Tensor:
+    """Returns the stored channels as the model sees them, (before, size, behind), where ``dim`` is all channels.
+
+    ``before`` and ``behind`` count the channels that the other dimensions hold.
+    """
     atoms = [(index, atom) for index, atoms in enumerate(value.dimensions) for atom in atoms if atom.axis == CHANNEL]
-    channels = torch.zeros([atom.size for _, atom in atoms], dtype=torch.int64)
+    numbers = torch.zeros([atom.size for _, atom in atoms], dtype=torch.int64)
     for place, (_, atom) in enumerate(atoms):
         steps = torch.arange(atom.size) * atom.stride
-        channels = channels + steps.reshape([-1 if axis == place else 1 for axis in range(len(atoms))])
-    inside = [place for place, (index, _) in enumerate(atoms) if index == dim]
-    joined = channels.flatten(inside[0], inside[-1]).index_select(inside[0], torch.tensor(positions))
-    shape = (value.stored[BATCH], joined.numel(), *value.stored[2:])
-    tensor = builder.emit(ChannelGather, [value.tensor], shape, indices=tuple(joined.flatten().tolist()))
-    stride = joined.numel()
+        numbers = numbers + steps.reshape([-1 if axis == place else 1 for axis in range(len(atoms))])
+    before = math.prod(atom.size for index, atom in atoms if index < dim)
+    return numbers.reshape(before, value.shape[dim], -1)
+
+
+def _renumbered(value: Value, dim: int, size: int, channels: int) -> tuple[Dimension, ...]:
+    """Returns a value's dimensions when ``dim`` has another size and all channels are stored as they are seen."""
     dimensions: list[Dimension] = []
     for index, old in enumerate(value.dimensions):
         if index == dim:
-            stride //= len(positions)
-            dimensions.append((Atom(CHANNEL, stride, len(positions)),) if len(positions) > 1 else ())
+            channels //= size
+            dimensions.append((Atom(CHANNEL, channels, size),) if size > 1 else ())
             continue
         new: list[Atom] = []
         for atom in old:
             if atom.axis == CHANNEL:
-                stride //= atom.size
-                atom = Atom(CHANNEL, stride, atom.size)
+                channels //= atom.size
+                atom = Atom(CHANNEL, channels, atom.size)
             new.append(atom)
         dimensions.append(merge_atoms(new))
-    return Value(tensor, shape, tuple(dimensions))
+    return tuple(dimensions)
 
 
 def _take_places(builder: GraphBuilder, value: Value, dim: int, axis: int, positions: Sequence[int]) -> Value:

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from saccade.capture.builder import GraphBuilder, NotNative, float_weight
-from saccade.capture.layout import CHANNEL, Value, stored_order
+from saccade.capture.layout import BATCH, CHANNEL, Value, stored_order
 from saccade.capture.lowering import lower, lowers
+from saccade.capture.places import join_places
 from saccade.graph import GroupMoments, LayerNormalization, Softmax, Standardization
 
 
@@ -198,9 +199,16 @@ def _over_channels(builder: GraphBuilder, input: Value, dim: int, dtype: Any, lo
         raise NotNative(f"it computes in {dtype}")
     value = builder.elementwise(input)
     dim %= value.rank
-    if not value.covers_axis(dim, CHANNEL):
+    if value.axes_of(dim) - {CHANNEL}:
         raise NotNative("its softmax is not over channels")
+    if not value.covers_axis(dim, CHANNEL):
+        value = join_places(builder, [value], _other_dimensions(value, dim))
     return builder.emit_like(value, Softmax, logarithm=logarithm)
+
+
+def _other_dimensions(value: Value, dim: int) -> list[int]:
+    """Returns the dimensions but ``dim`` and those of the batch."""
+    return [other for other in range(value.rank) if other != dim and BATCH not in value.axes_of(other)]
 
 
 @lowers("aten.softmax.int", "aten._softmax.default")

@@ -148,16 +148,18 @@ class Value:
         """Returns the stored axes that a dimension draws from."""
         return {atom.axis for atom in self.dimensions[dimension]}
 
-    def reference(self) -> Reference:
-        """Returns the place that stands for this value in a fallback's arguments or in the outputs."""
-        if self.is_stored_as_seen:
-            return Reference(self.tensor)
+    def layout(self) -> Layout:
+        """Returns how torch makes what the model sees of the stored tensor."""
         order = sorted(range(len(self.atoms)), key=lambda index: (self.atoms[index].axis, -self.atoms[index].stride))
         permutation = [0] * len(order)
         for place, index in enumerate(order):
             permutation[index] = place
         sizes = tuple(self.atoms[index].size for index in order)
-        return Reference(self.tensor, Layout(sizes, tuple(permutation), self.shape))
+        return Layout(sizes, tuple(permutation), self.shape)
+
+    def reference(self) -> Reference:
+        """Returns the place that stands for this value in a fallback's arguments or in the outputs."""
+        return Reference(self.tensor, None if self.is_stored_as_seen else self.layout())
 
 
 def stored_order(dimension: Dimension) -> tuple[tuple[int, ...], tuple[int, ...]]:

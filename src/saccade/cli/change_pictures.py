@@ -19,10 +19,11 @@ def input_map(maps: Mapping[str, Any]) -> npt.NDArray[np.bool_] | None:
 def operator_maps(maps: Mapping[str, Any], count: int) -> dict[str, npt.NDArray[np.bool_]]:
     """Returns the change maps (H, W) of a few operators: the input, and others evenly from first to last.
 
-    Maps of a single place (after a global pooling) are passed over: they show nothing.
+    Maps of a single place (after a global pooling) or row (of a detector's joined heads) are passed over: they show
+    nothing.
     """
     all_planes = planes(maps)
-    names = [name for name, plane in all_planes.items() if plane.size > 1]
+    names = [name for name, plane in all_planes.items() if min(plane.shape) > 1]
     chosen = sorted({round(place) for place in np.linspace(0, len(names) - 1, count)}) if names else []
     return {names[place]: all_planes[names[place]] for place in chosen}
 

@@ -1,6 +1,7 @@
 """The words that the rooms exchange: graphs, operators, tensors, registries. No algorithms."""
 
 from saccade.graph.graph import Graph, Tensor
+from saccade.graph.layout import Layout, Reference
 from saccade.graph.operators import (
     ACTIVATIONS,
     BINARY_FUNCTIONS,
@@ -18,14 +19,13 @@ from saccade.graph.operators import (
     Fallback,
     GroupMoments,
     LayerNormalization,
-    Layout,
     Linear,
     MaxPool,
     Operator,
     Pad,
     Padding,
     Pair,
-    Reference,
+    PlaceConcatenate,
     Softmax,
     Standardization,
     Transmission,
@@ -59,6 +59,7 @@ __all__ = [
     "Pad",
     "Padding",
     "Pair",
+    "PlaceConcatenate",
     "Reference",
     "Registry",
     "Softmax",

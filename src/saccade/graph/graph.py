@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from saccade.errors import CaptureError
-from saccade.graph.operators import Fallback, Operator, Reference
+from saccade.graph.layout import Reference
+from saccade.graph.operators import Fallback, Operator
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 import torch
 
+from saccade.graph.layout import Layout
+
 Pair = tuple[int, int]
 Padding = tuple[int, int, int, int]
 """Top, left, bottom, right, in pixels."""
@@ -166,6 +168,22 @@ class Concatenate(Operator):
     """The inputs' channels one after the other."""
 
     kind: ClassVar[str] = "concatenate"
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceConcatenate(Operator):
+    """The inputs' places one after the other in a single row, (N, C, 1, P): what the heads of a detector are joined by.
+
+    An input's place may become several, each with some of its channels, such as a place's anchors.
+
+    Attributes:
+        layouts: how each input is seen as (N, C, 1, P_i). Rows and columns stay whole: a place lies a fixed step behind
+            the one to its left, and another one behind the one above.
+    """
+
+    kind: ClassVar[str] = "place_concatenate"
+
+    layouts: tuple[Layout, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -370,47 +388,6 @@ class DeformableConvolution(Operator):
     dilation: Pair = (1, 1)
     groups: int = 1
     offset_groups: int = 1
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How torch sees a value that the graph holds as (N, C, H, W) or in another shape.
-
-    ``tensor.reshape(atoms).permute(permutation).reshape(shape)`` gives torch's view.
-
-    Attributes:
-        atoms: the stored tensor's axes, split as finely as the views need.
-        permutation: the order of the atoms in torch's view.
-        shape: torch's shape.
-    """
-
-    atoms: tuple[int, ...]
-    permutation: tuple[int, ...]
-    shape: tuple[int, ...]
-
-    @property
-    def reorders(self) -> bool:
-        """Whether torch sees the values in another order than they are stored in."""
-        return self.permutation != tuple(range(len(self.permutation)))
-
-    def apply(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Returns the stored ``tensor`` as torch sees it."""
-        if not self.reorders:
-            return tensor.reshape(self.shape)
-        return tensor.reshape(self.atoms).permute(self.permutation).reshape(self.shape)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A place in a fallback's arguments, or in the outputs' tree, where a graph's tensor goes.
-
-    Attributes:
-        tensor: the tensor's name.
-        layout: how torch sees it; None where it is stored in torch's own shape.
-    """
-
-    tensor: str
-    layout: Layout | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ from saccade.kernels.layer_normalization.reference import reference as layer_nor
 from saccade.kernels.linear.reference import reference as linear
 from saccade.kernels.max_pool.reference import reference as max_pool
 from saccade.kernels.pad.reference import reference as pad
+from saccade.kernels.place_concatenate.reference import reference as place_concatenate
 from saccade.kernels.softmax.reference import reference as softmax
 from saccade.kernels.standardization.reference import reference as standardization
 from saccade.kernels.transmission.reference import reference as transmission
@@ -49,6 +50,7 @@ REFERENCES: dict[str, Callable[..., torch.Tensor]] = {
     "linear": linear,
     "max_pool": max_pool,
     "pad": pad,
+    "place_concatenate": place_concatenate,
     "softmax": softmax,
     "standardization": standardization,
     "transmission": transmission,

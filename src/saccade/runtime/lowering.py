@@ -28,6 +28,7 @@ from saccade.graph import (
     MaxPool,
     Operator,
     Pad,
+    PlaceConcatenate,
     Softmax,
     Standardization,
     Transmission,
@@ -35,6 +36,7 @@ from saccade.graph import (
     Upsample,
 )
 from saccade.plan import Step
+from saccade.runtime.place_part import place_part
 
 if TYPE_CHECKING:
     from saccade.runtime.program import Program
@@ -238,6 +240,19 @@ def _channel_gather(program: Program, step: Step, operator: ChannelGather) -> No
     program.native.add_channel_gather(*_ends(program, step), list(operator.indices))
 
 
+def _place_concatenate(program: Program, step: Step, operator: PlaceConcatenate) -> None:
+    shapes = [program.graph.tensors[name].shape for name in step.inputs]
+    parts = [place_part(layout, shape) for layout, shape in zip(operator.layouts, shapes, strict=True)]
+    program.native.add_place_concatenation(
+        step.name,
+        [_number(program, name) for name in step.inputs],
+        _number(program, step.output),
+        [list(part.steps) for part in parts],
+        [part.places for part in parts],
+        [part.channels for part in parts],
+    )
+
+
 def _channel_maximum(program: Program, step: Step, operator: ChannelMaximum) -> None:
     program.native.add_channel_maximum(*_ends(program, step))
 
@@ -351,6 +366,7 @@ _LOWERINGS: dict[type[Operator], Callable[[Any, Step, Any], None]] = {
     Linear: _linear,
     MaxPool: _max_pool,
     Pad: _pad,
+    PlaceConcatenate: _place_concatenate,
     Softmax: _softmax,
     Standardization: _standardization,
     Transmission: _transmission,

@@ -413,8 +413,11 @@ class Session:
             tensor = graph.tensors[leaf.tensor]
             if number is not None and tensor.dtype == torch.float32 and leaf.tensor not in self._values:
                 layout = leaf.layout
-                fresh = torch.empty(tensor.shape if layout is None or layout.reorders else layout.shape)
-                self._native.read(number, fresh.data_ptr())
+                by_places = layout is not None and layout.ends_in_channels(tensor.shape)
+                order = torch.channels_last if by_places else torch.contiguous_format
+                shape = tensor.shape if layout is None or layout.reorders else layout.shape
+                fresh = torch.empty(shape, memory_format=order)
+                (self._native.read_places if by_places else self._native.read)(number, fresh.data_ptr())
                 leaves.append(layout.apply(fresh) if layout is not None and layout.reorders else fresh)
             else:
                 leaves.append(fetch(leaf, {leaf.tensor: self._value(leaf.tensor)}).clone())

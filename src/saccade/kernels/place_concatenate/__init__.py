@@ -1,0 +1,1 @@
+"""The place concatenate operator: its definition in torch and its kernels."""
