@@ -278,12 +278,16 @@ template <> struct ReferenceOf<uint8_t> {
     template <typename R> static auto &get(R &reference) { return reference.bytes; }
 };
 
-// Looks at every eighth row of a frame: whether changes are so scattered all over it that to find and to skip what did
-// not change costs more than it saves.
+// Looks at every eighth row of a large frame: whether changes are so scattered all over it that to find and to skip
+// what did not change costs more than it saves.
 template <typename Element>
 bool looks_scattered(const KernelTable &kernels, const View &view, const Element *frame, const Element *held) {
     constexpr int kStep = 8;
+    constexpr int kLeastRows = 64;
     constexpr int64_t kRun = 8; // what a run costs beyond its places, in places
+    if (view.h < kLeastRows) {
+        return false;
+    }
     const int64_t plane = int64_t{view.h} * view.w;
     std::vector<uint8_t> row(static_cast<size_t>(view.w));
     int64_t active = 0, runs = 0, places = 0;

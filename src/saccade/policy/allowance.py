@@ -111,8 +111,8 @@ class Outlook:
         allowance: what is allowed.
         allowed: relative error that is allowed in the mean.
         spent: mean of the foreseen errors of the last frames.
-        updated: relative error of frames that are updated, as it was measured last, and no less than the share of layers
-            that tell each other less than everything; 0 where updates are exact.
+        updated: relative error of frames that are updated, as it was measured last, and no less than the share that
+            layers have which tell each other less than everything; 0 where updates are exact.
         whole, liveliest: the laws.
     """
 

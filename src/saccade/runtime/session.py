@@ -155,7 +155,10 @@ class Session:
         return FrameCost(done, self._macs_dense, self._last_seconds * 1e3, share)
 
     def change_maps(self) -> dict[str, torch.Tensor]:
-        """Returns the last frame's change maps, (N, H, W) and boolean, of the inputs and of every operator by name."""
+        """Returns the last frame's change maps, (N, H, W) and boolean, of the inputs and of every operator by name.
+
+        They mark what was recomputed. Where changes are scattered all over an input, all of it is.
+        """
         maps = {name: self._map(name) for name in self._input_names}
         for step in self.program.native_steps:
             maps[step.name] = self._map(step.output)

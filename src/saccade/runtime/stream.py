@@ -118,7 +118,10 @@ class Stream:
         return report if self._auditor is None else replace(report, audit=self._auditor.report())
 
     def change_maps(self) -> dict[str, torch.Tensor]:
-        """Returns the last frame's change maps, (N, H, W) and boolean, of the inputs and of every operator by name."""
+        """Returns the last frame's change maps, (N, H, W) and boolean, of the inputs and of every operator by name.
+
+        They mark what was recomputed. Where changes are scattered all over an input, all of it is.
+        """
         return {} if self._session is None else self._session.change_maps()
 
     @property
