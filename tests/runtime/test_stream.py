@@ -24,6 +24,26 @@ def test_a_stream_agrees_with_the_model_for_batches_above_one(model) -> None:
     assert active.any((1, 2)).tolist() == [False, True, False]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
+def test_a_large_frame_of_scattered_changes_is_computed_whole_and_to_the_same_bits(dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    model = Normalised().eval()
+    stream = saccade.incremental(model)
+    first = torch.randint(0, 256, (1, 3, 72, 80), generator=generator, dtype=torch.uint8)
+    scattered, solid = first.clone(), first.clone()
+    noisy = torch.rand(72, 80, generator=generator) < 0.6
+    scattered[..., noisy] += 1
+    solid[..., :40, :] += 1
+    for frame_ in (first, scattered, first, solid):
+        assert torch.equal(stream(frame_.to(dtype)), stream.dense(frame_.to(dtype)))
+        changed = stream.change_maps()["frame"]
+        if frame_ is solid:
+            assert changed[:, :40].all()
+            assert not changed[:, 40:].any()
+        else:
+            assert changed.all()
+
+
 def test_a_stream_plans_anew_when_size_batch_or_type_change(model) -> None:
     stream = saccade.incremental(model)
     shapes = [(1, 3, 24, 32), (1, 3, 17, 9), (2, 3, 17, 9), (1, 3, 24, 32)]

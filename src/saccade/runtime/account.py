@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from saccade.policy.change import CellChange
     from saccade.runtime.session import Session
 
-SAMPLES = 1 << 16
+SAMPLES = 1 << 14
 """Values of an output that are compared at most, evenly spread: enough for its error, and cheap for large maps."""
 FIRST_REVIEW = 16
 """Frames after which errors are measured for the second time; then after twice as many each time, up to the last."""
@@ -64,6 +64,7 @@ class Account:
         self.scale = 1.0
         self.passes = 0
         self._said: list[torch.Tensor] = []
+        self._again: list[torch.Tensor] | None = None
         self._recompressed: list[float] = []
         self._frames = 0
         self._foreseen = 0.0
@@ -87,6 +88,13 @@ class Account:
             return None
         return Foresight(self.outlook.allowed, self._foreseen / max(self._frames, 1), self.passes)
 
+    def begin(self, session: Session, frames: Sequence[torch.Tensor]) -> None:
+        """Measures what is allowed where that is due, before a frame is computed: a network that is exact gets there
+        from the re-encoded frame as it does from any other.
+        """
+        if self._is_due and not session.program.transmissions:
+            self._again = self._recompress(session, frames)
+
     def settle(self, session: Session, frames: Sequence[torch.Tensor], outputs: Any, change: CellChange | None) -> bool:
         """Learns from a frame that was computed.
 
@@ -102,32 +110,42 @@ class Account:
         before, self._said = self._said, _samples(outputs)
         if self.outlook is not None and change is not None:
             self.outlook.learn(change, _difference(before, self._said))
-        if self._frames < self._review:
+        if not self._is_due:
             return False
         self._review = self._frames + min(max(self._frames, FIRST_REVIEW), LAST_INTERVAL)
-        self._measure(session, frames)
-        return True
-
-    def _measure(self, session: Session, frames: Sequence[torch.Tensor]) -> None:
-        tolerant = bool(session.program.transmissions)
-        right = self._said
-        if tolerant and self.outlook is not None:
-            right = self._dense(session, frames)
-            self._correct(session, _difference(self._said, right))
+        if session.program.transmissions:
+            again = self._recompress(session, frames)
+            right = self._pass(session, frames)
+            if self.outlook is not None:
+                self._correct(session, _difference(self._said, right))
+            self._said = right
+        else:
+            again, self._again = self._again, None
+            right = self._said
+        if again is not None:
+            self._recompressed.append(_difference(again, right))
+        known = [error for error in self._recompressed if math.isfinite(error)]
         allowed = self.allowance.error
         if allowed is None:
-            if frames[0].dim() == 4 and frames[0].numel():
-                again = recompressed_frame(frames[0], self.allowance.quality)
-                self._recompressed.append(_difference(self._dense(session, [again, *frames[1:]]), right))
-            known = [error for error in self._recompressed if math.isfinite(error)]
             allowed = self.allowance.share * sum(known) / max(len(known), 1)
         if self.outlook is None:
             self.outlook = Outlook.at(self.allowance, allowed)
         self.outlook.allowed = allowed
+        return True
 
-    def _dense(self, session: Session, frames: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    @property
+    def _is_due(self) -> bool:
+        return self._frames >= self._review
+
+    def _recompress(self, session: Session, frames: Sequence[torch.Tensor]) -> list[torch.Tensor] | None:
+        if self.allowance.error is not None or frames[0].dim() != 4 or not frames[0].numel():
+            return None
+        again = recompressed_frame(frames[0], self.allowance.quality)
+        return self._pass(session, [again, *frames[1:]])
+
+    def _pass(self, session: Session, frames: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         self.passes += 1
-        return _samples(session.dense_pass(frames))
+        return _samples(session.pass_through(frames))
 
     def _correct(self, session: Session, error: float) -> None:
         """Brings the error of updates nearer to the layers' share of what is allowed."""

@@ -1,4 +1,4 @@
-"""Compares frames cell by cell in one native sweep."""
+"""Compares frames cell by cell in one native sweep, and tensors bit by bit."""
 
 from __future__ import annotations
 
@@ -44,3 +44,16 @@ def _suits(frame: torch.Tensor) -> bool:
         and frame.is_contiguous()
         and frame.numel() > 0
     )
+
+
+def same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Returns whether two tensors of one shape agree bit for bit, NaN and the sign of zero included."""
+    return left.dtype == right.dtype and not bool(_different_bits(left, right).any())
+
+
+def _different_bits(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Returns where two contiguous tensors of one shape and type differ in any bit."""
+    if not left.is_floating_point():
+        return left != right
+    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[left.element_size()]
+    return left.contiguous().view(whole) != right.contiguous().view(whole)

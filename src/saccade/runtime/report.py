@@ -75,7 +75,7 @@ class Report:
 
     Attributes:
         frames: frames taken.
-        macs_done: multiply-adds executed, those of dense passes that a policy makes to measure errors among them.
+        macs_done: multiply-adds executed, those among them that a policy spends on measuring errors.
         macs_dense: multiply-adds of as many dense passes.
         seconds: time spent in calls.
         memory_bytes: the session's memory.
@@ -155,8 +155,7 @@ def make_report(
         name = f"{operator.name} ({operator.target})"
         rows.append(OperatorReport(name, "fallback", share, 0, 0, counter.seconds, (), operator.reason))
     foresight = None if pacing.account is None else pacing.account.foresight()
-    passes = 0 if foresight is None else foresight.passes
-    done = sum(row.macs_done for row in rows) + passes * sum(program.native.macs)
+    done = sum(row.macs_done for row in rows)
     dense = sum(row.macs_dense for row in rows)
     keyframes = max(pacing.keyframes - 1, 0)
     return Report(frames, done, dense, seconds, memory_bytes, tuple(rows), pacing.holds, keyframes, foresight=foresight)

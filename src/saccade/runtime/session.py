@@ -17,6 +17,7 @@ from saccade.policy import Verdict
 from saccade.runtime.account import Account
 from saccade.runtime.activity import activity_maps
 from saccade.runtime.arriving import as_taken, tensors_of
+from saccade.runtime.comparison import same_bits
 from saccade.runtime.pacing import Pacing
 from saccade.runtime.report import FallbackCounter, FrameCost, Report, make_report
 from saccade.runtime.sensitivity import sensitivities as measure_sensitivities
@@ -74,17 +75,26 @@ class Session:
 
     def dense(self, *arguments: Any, **keywords: Any) -> Any:
         """Runs the same engine densely on a frame, without touching the memory of the stream."""
-        self._dense_session = self._dense_session or self._beside()
-        return self.dense_pass(self._flatten(arguments, keywords))
+        frames = self._flatten(arguments, keywords)
+        if self._dense_session is None:
+            memory = self.program.native.session(self.program.threads, False)
+            self._dense_session = Session(self.program, memory=memory)
+        self._dense_session.reset()
+        return self._dense_session._advance(frames, take_all=True)
 
-    def dense_pass(self, frames: Sequence[torch.Tensor]) -> Any:
-        """Does the same for inputs as the engine takes them; its memory is given back, unless ``dense`` keeps it."""
-        session = self._dense_session or self._beside()
-        session.reset()
-        return session._advance(frames, take_all=True)
+    def pass_through(self, frames: Sequence[torch.Tensor]) -> Any:
+        """Returns what a dense pass says of frames as the engine takes them, in the stream's own memory.
 
-    def _beside(self) -> Session:
-        return Session(self.program, memory=self.program.native.session(self.program.threads, False))
+        The stream has to see its own frame again afterwards. Where layers tolerate anything, nothing else is kept.
+        """
+        if self.program.transmissions:
+            self._native.forget()
+            self._values.clear()
+        for name, frame in zip(self._input_names, frames, strict=True):
+            self._take_input(name, frame, True, None)
+        self._run()
+        self._started = True
+        return self._outputs()
 
     def refresh(self, *arguments: Any, **keywords: Any) -> Any:
         """Computes the last frame once more, afresh, with nothing of earlier frames kept: a keyframe after the fact.
@@ -243,6 +253,8 @@ class Session:
         account = self._pacing.account if forced is None else None
         if not self._started and not self._told and account is None:
             self._set_thresholds(frames)
+        if account is not None:
+            account.begin(self, frames)
         any_change = False
         for name, frame in zip(self._input_names, frames, strict=True):
             any_change |= self._take_input(name, frame, take_all, forced)
@@ -334,7 +346,7 @@ class Session:
     def _hold(self, name: str, value: torch.Tensor) -> bool:
         """Keeps a value that only torch reads; returns whether it differs from the last one."""
         held = self._values.get(name)
-        changed = held is None or held.shape != value.shape or not _same_bits(held, value)
+        changed = held is None or held.shape != value.shape or not same_bits(held, value)
         self._changed[name] = changed
         if changed:
             self._values[name] = value
@@ -435,16 +447,3 @@ class Session:
         target = torch.empty((shape[0], *shape[2:]), dtype=torch.uint8)
         self._native.read_map(number, target.data_ptr())
         return target.bool()
-
-
-def _same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:
-    """Whether two tensors of one shape agree bit for bit, NaN and the sign of zero included."""
-    return left.dtype == right.dtype and not bool(_different_bits(left, right).any())
-
-
-def _different_bits(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Returns where two contiguous tensors of one shape and type differ in any bit."""
-    if not left.is_floating_point():
-        return left != right
-    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[left.element_size()]
-    return left.contiguous().view(whole) != right.contiguous().view(whole)
