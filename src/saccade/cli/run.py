@@ -75,7 +75,8 @@ def run(
         str | None, typer.Option(help="A .safetensors, .pt, .pth or .th file; DEFAULT for the published ones.")
     ] = None,
     policy: Annotated[
-        str, typer.Option(help="What counts as a change: exact, balanced, balanced:0.05, near, gate:2, profile.json, ...")
+        str,
+        typer.Option(help="What counts as a change: exact, balanced, balanced:0.05, near, gate:2, profile.json, ..."),
     ] = "exact",
     ignore: Annotated[
         Path | None, typer.Option(help="A picture of the video's size, white where changes do not count.")
