@@ -44,7 +44,7 @@ class Foresight:
     def __str__(self) -> str:
         return (
             f"error allowed {self.allowed:.3f}, foreseen {self.foreseen:.3f} in the mean; {self.passes} dense passes "
-            "measure it"
+            "to measure it"
         )
 
 
