@@ -38,6 +38,7 @@ class AuditNote:
             self._breaches += audited.breach
         if self._last is None:
             return "", False
-        ago = f" ({self._frames_ago} frames ago)" if self._frames_ago else ""
+        unit = "frame" if self._frames_ago == 1 else "frames"
+        ago = f" ({self._frames_ago} {unit} ago)" if self._frames_ago else ""
         breaches = f", {self._breaches} breaches" if self._breaches else ""
         return f"error {self._last.error:.3f}{ago}{breaches}", audited is not None and audited.breach

@@ -253,14 +253,14 @@ class Session:
         account = self._pacing.account if forced is None else None
         if not self._started and not self._told and account is None:
             self._set_thresholds(frames)
+        macs_before = self._macs_done()
         if account is not None:
             account.begin(self, frames)
         any_change = False
         for name, frame in zip(self._input_names, frames, strict=True):
             any_change |= self._take_input(name, frame, take_all, forced)
-        self._macs_before = None
+        self._macs_before = macs_before
         if any_change or not self._started:
-            self._macs_before = self._macs_done()
             self._run()
             self._started = True
         else:
