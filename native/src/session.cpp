@@ -278,13 +278,27 @@ template <> struct ReferenceOf<uint8_t> {
     template <typename R> static auto &get(R &reference) { return reference.bytes; }
 };
 
+// What a run of changed places costs beyond its places, in places of a network's input: the narrower the layers that
+// read it, the more.
+double cost_of_run(const Program &program, int tensor) {
+    constexpr double kMacs = 6000; // multiply-adds in the time that a run takes
+    constexpr double kLeast = 2, kMost = 32, kUnknown = 8;
+    int64_t macs = 0;
+    for (const auto &op : program.operators) {
+        macs += std::count(op->inputs.begin(), op->inputs.end(), tensor) * op->macs;
+    }
+    const TensorPlan &plan = program.tensors[static_cast<size_t>(tensor)];
+    const double places = static_cast<double>(int64_t{plan.n} * plan.h * plan.w);
+    return macs == 0 ? kUnknown : std::clamp(kMacs * places / static_cast<double>(macs), kLeast, kMost);
+}
+
 // Looks at every eighth row of a large frame: whether changes are so scattered all over it that to find and to skip
 // what did not change costs more than it saves.
 template <typename Element>
-bool looks_scattered(const KernelTable &kernels, const View &view, const Element *frame, const Element *held) {
+bool looks_scattered(const KernelTable &kernels, const View &view, const Element *frame, const Element *held,
+                     double cost_of_run) {
     constexpr int kStep = 8;
     constexpr int kLeastRows = 64;
-    constexpr int64_t kRun = 8; // what a run costs beyond its places, in places
     if (view.h < kLeastRows) {
         return false;
     }
@@ -307,7 +321,8 @@ bool looks_scattered(const KernelTable &kernels, const View &view, const Element
             }
         }
     }
-    return active > 0 && active + runs * kRun >= places;
+    return active > 0 &&
+           static_cast<double>(active) + static_cast<double>(runs) * cost_of_run >= static_cast<double>(places);
 }
 
 } // namespace
@@ -324,7 +339,7 @@ template <typename Element> bool Session::load(int tensor, const Element *frame,
         reference.taken = true;
     } else if (mask != nullptr) {
         map.set(mask);
-    } else if (looks_scattered(kernels(), view, frame, held.data())) {
+    } else if (looks_scattered(kernels(), view, frame, held.data(), cost_of_run(*program_, tensor))) {
         map.set_all();
     } else {
         uint8_t *bytes = nullptr; // most frames that change nothing need no map
