@@ -4,17 +4,17 @@
 # Run: SACCADE_DATA=/path/to/data taskset -c 1 benchmarks/policies.sh [FOLDER] [NETWORK...]
 # FOLDER gets policies-NETWORK.json and .png, benchmarks/rows by default; NETWORK is one of fastestdet-352x352,
 # fastestdet-384x640, ultraface-240x320 and cifar10-resnet20-192x320, all of them by default, and cifar100-resnet18-384x640,
-# whose weights, named by RESNET18, are trained first (85 minutes on one core):
+# whose weights, named by RESNET18, are trained first (75 minutes on one core):
 #   saccade train cifar100-short --set network=resnet18 --set image_size=64 --set crop_padding=8 --set evaluate_every=0 \
-#       --budget 85 --data CIFAR100 --output OUT     (the weights are OUT/last.safetensors)
+#       --budget 75 --data CIFAR100 --output OUT     (the weights are OUT/last.safetensors)
 # The environment variables POLICIES and PEERS change what is compared.
-# Cost: on one core ten minutes for FastestDet at 352x352, an hour for ResNet-20. Needs data/video and models in the folder
-# that SACCADE_DATA names.
+# Cost: on one core four minutes for each detector at its own size, 12 for two clips of ResNet-18, more for the others.
+# Needs data/video and models in the folder that SACCADE_DATA names.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 : "${SACCADE_DATA:?name the folder that holds data/video and models}"
-policies="${POLICIES:-exact,hold:2,hold:3,hold:4,gate:1,gate:1.5,gate:2,gate:3,jpeg:90,jpeg-source:90}"
+policies="${POLICIES:-exact,near,balanced,frugal,hold:2,hold:3,hold:4,gate:1.5,gate:2,gate:3,gate:4,jpeg:90}"
 peers="${PEERS:-onnxruntime,openvino,ncnn}"
 folder="${1:-rows}"
 [ $# -gt 0 ] && shift
