@@ -9,9 +9,9 @@ from saccade.errors import PolicyError
 from saccade.policy.change import CellChange
 
 _LIKELY_POWER = 0.8
-_LIKELY_WEIGHT = 0.075
+_LIKELY_WEIGHT = 0.075  # as if changes had spread by a quarter when that power was found
 _LEAST_POWER, _LARGEST_POWER = 0.3, 1.3
-_RATE = 0.2
+_RATE = 0.2  # the last five pairs make up two thirds of a mean
 _MOMENTS_RATE = 0.05
 _FIRST_VARIANCE = 0.3
 _SMALLEST = 1e-6
@@ -56,7 +56,13 @@ class Allowance:
 class PowerLaw:
     """error = scale * change ** power, learned from pairs of both: the last ones count most.
 
-    Until pairs tell otherwise, the power is thought to be .8 and the law to be off by some sixty per cent.
+    Until pairs tell otherwise, the power is thought to be .8 and the law to be off by some seventy per cent.
+
+    Attributes:
+        change, error: means of their logarithms over the last pairs.
+        square, product: mean square of a change's distance from that mean, and mean product with the error's.
+        variance: of the logarithm of the error around the law.
+        pairs: that were learned from.
     """
 
     change: float = 0.0
