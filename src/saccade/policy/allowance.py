@@ -25,7 +25,7 @@ class Allowance:
     Attributes:
         error: relative L2 error of the outputs against a dense pass, in the mean over frames; None for ``share`` of the
             error that the network makes of frames re-encoded as JPEG, which is measured on the first frame and now and
-            then again.
+            then again; each measurement stands for the frames since the one before.
         quality: of that JPEG, 1..95.
         share: of its error, above 0.
         largest: foreseen error of a single frame that is held, as a multiple of the error that is allowed in the mean.
@@ -34,7 +34,7 @@ class Allowance:
 
     error: float | None = None
     quality: int = 90
-    share: float = 0.95
+    share: float = 0.85
     largest: float = 2.5
     frames: int = 64
 

@@ -65,10 +65,10 @@ class Account:
         self.passes = 0
         self._said: list[torch.Tensor] = []
         self._again: list[torch.Tensor] | None = None
-        self._recompressed: list[float] = []
+        self._recompressed: list[tuple[float, int]] = []  # errors, and the frames that each stands for
         self._frames = 0
         self._foreseen = 0.0
-        self._review = 0
+        self._review = self._reviewed = 0
 
     @property
     def threshold_factor(self) -> float:
@@ -112,6 +112,7 @@ class Account:
             self.outlook.learn(change, _difference(before, self._said))
         if not self._is_due:
             return False
+        since, self._reviewed = self._frames - self._reviewed, self._frames
         self._review = self._frames + min(max(self._frames, FIRST_REVIEW), LAST_INTERVAL)
         if session.program.transmissions:
             again = self._recompress(session, frames)
@@ -122,12 +123,13 @@ class Account:
         else:
             again, self._again = self._again, None
             right = self._said
-        if again is not None:
-            self._recompressed.append(_difference(again, right))
-        known = [error for error in self._recompressed if math.isfinite(error)]
+        if again is not None and math.isfinite(error := _difference(again, right)):
+            self._recompressed.append((error, max(since, 1)))
         allowed = self.allowance.error
         if allowed is None:
-            allowed = self.allowance.share * sum(known) / max(len(known), 1)
+            frames_known = sum(stands_for for _, stands_for in self._recompressed)
+            total = sum(error * stands_for for error, stands_for in self._recompressed)
+            allowed = self.allowance.share * total / max(frames_known, 1)
         if self.outlook is None:
             self.outlook = Outlook.at(self.allowance, allowed)
         self.outlook.allowed = allowed
