@@ -74,8 +74,8 @@ class Balanced(Policy):
 
     @classmethod
     def parse(cls, text: str) -> Balanced:
-        """Reads "balanced:0.05": the relative error that is allowed in the mean."""
-        return cls(threshold_of("balanced", text))
+        """Reads "balanced:0.05" or "frugal:0.05": the relative error that is allowed in the mean."""
+        return cls(threshold_of(cls.__name__.lower(), text))
 
 
 @policies.register("frugal")
@@ -97,8 +97,3 @@ class Frugal(Balanced):
     def tolerance(self) -> Tolerance:
         """By elements, everywhere."""
         return Tolerance("element", self.layers, delta_cost=FEWEST, least_cost=EVERY_LAYER, by_place=self.by_place)
-
-    @classmethod
-    def parse(cls, text: str) -> Frugal:
-        """Reads "frugal:0.05"."""
-        return cls(threshold_of("frugal", text))

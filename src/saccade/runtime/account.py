@@ -65,7 +65,8 @@ class Account:
         self.passes = 0
         self._said: list[torch.Tensor] = []
         self._again: list[torch.Tensor] | None = None
-        self._recompressed: list[tuple[float, int]] = []  # errors, and the frames that each stands for
+        self._recompressed = 0.0  # sum of errors, each times the frames that it stands for
+        self._frames_known = 0
         self._frames = 0
         self._foreseen = 0.0
         self._review = self._reviewed = 0
@@ -124,12 +125,11 @@ class Account:
             again, self._again = self._again, None
             right = self._said
         if again is not None and math.isfinite(error := _difference(again, right)):
-            self._recompressed.append((error, max(since, 1)))
+            self._recompressed += error * max(since, 1)
+            self._frames_known += max(since, 1)
         allowed = self.allowance.error
         if allowed is None:
-            frames_known = sum(stands_for for _, stands_for in self._recompressed)
-            total = sum(error * stands_for for error, stands_for in self._recompressed)
-            allowed = self.allowance.share * total / max(frames_known, 1)
+            allowed = self.allowance.share * self._recompressed / max(self._frames_known, 1)
         if self.outlook is None:
             self.outlook = Outlook.at(self.allowance, allowed)
         self.outlook.allowed = allowed
