@@ -40,7 +40,8 @@ def compare(
     cache: Annotated[Path | None, typer.Option(help="Folder for decoded images; in the data's by default.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch what is missing in the data's folder.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="Runs at a time, each on a device of its own.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Devices that runs go on at a time.")] = 1,
+    per_device: Annotated[int, typer.Option(min=1, help="Runs at a time on each device.")] = 1,
     budget: Annotated[
         float | None,
         typer.Option(
@@ -76,8 +77,8 @@ def compare(
                     )
 
             runs = gate_comparison.compare(
-                contenders, every, data, output, budget=budget, accelerator=accelerator, devices=devices, cache=cache,
-                save_every=save_every, environment=here, on_run=told, on_read=bar.read,
+                contenders, every, data, output, budget=budget, accelerator=accelerator, devices=devices,
+                per_device=per_device, cache=cache, save_every=save_every, environment=here, on_run=told, on_read=bar.read,
                 on_step=lambda label, seed, step: bar.step(step, f"{label}, seed {seed}"),
             )  # fmt: skip
         if inference and plain.task == "classification":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,6 +26,7 @@ class Environment:
         pinned_to: the logical processors this process may run on, or None where the system does not tell.
         threads: threads that each contender was given.
         operating_system: name and release.
+        accelerators: names of the GPUs that torch sees, where it is loaded.
         versions: version by package, Python among them.
         date: UTC, ISO 8601, to the second.
         command: what was typed, without passwords.
@@ -39,6 +41,7 @@ class Environment:
     versions: dict[str, str]
     date: str
     command: str
+    accelerators: tuple[str, ...] = ()
 
     @classmethod
     def here(cls, threads: int, command: str, packages: Iterable[str] = ()) -> Environment:
@@ -59,11 +62,18 @@ class Environment:
             versions=_versions([*PACKAGES, *packages]),
             date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             command=command,
+            accelerators=accelerators(),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as plain values for JSON."""
         return asdict(self)
+
+
+def machine_of(environment: Mapping[str, Any]) -> str:
+    """Returns processor, threads and GPUs of an environment's dictionary in words."""
+    gpus = "".join(f", {name}" for name in environment.get("accelerators", ()))
+    return f"{environment.get('machine')}, {environment.get('threads')} thread(s){gpus}"
 
 
 def processor(description: Path = Path("/proc/cpuinfo")) -> str:
@@ -81,6 +91,14 @@ def instruction_sets(description: Path = Path("/proc/cpuinfo")) -> tuple[str, ..
     flags = fields.get("flags", fields.get("Features", "")).split()
     known = {"avx2": "AVX2", "avx512f": "AVX-512", "asimd": "NEON"}
     return tuple(name for flag, name in known.items() if flag in flags)
+
+
+def accelerators() -> tuple[str, ...]:
+    """Returns the names of the GPUs that torch sees; none where torch is not loaded yet."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return ()
+    return tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
 
 
 def _fields(description: Path) -> dict[str, str]:

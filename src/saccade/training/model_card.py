@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from saccade.measure.environment import machine_of
 from saccade.training.checkpoint import BEST, LAST, REPORT, save_bytes, save_json, save_text
 from saccade.training.curves import draw_curves
 from saccade.training.report import RunReport
@@ -115,7 +116,7 @@ def _machine(report: RunReport) -> str:
         return "Not recorded: the run was started from a program that gave no environment."
     versions = ", ".join(f"{name} {version}" for name, version in environment.get("versions", {}).items())
     return (
-        f"{environment.get('machine')}, {environment.get('threads')} thread(s), {environment.get('operating_system')}, "
+        f"{machine_of(environment)}, {environment.get('operating_system')}, "
         f"{environment.get('date')}; {versions}.\n\n```\n{environment.get('command')}\n```"
     )
 

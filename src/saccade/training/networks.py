@@ -21,7 +21,7 @@ PUBLISHED = "published"
 Builder = Callable[[Recipe], nn.Module]
 
 networks: Registry[Builder] = Registry("network")
-"""Networks that are built by width; all other names are those of ``saccade.models.create``."""
+"""Networks for small images; all other names are those of ``saccade.models.create``."""
 
 
 def build_network(recipe: Recipe) -> nn.Module:
@@ -55,6 +55,22 @@ def build_network(recipe: Recipe) -> nn.Module:
 def _cifar_resnet(depth: int) -> Builder:
     return lambda recipe: CifarResNet(depth, recipe.width, recipe.classes)
 
+
+def _for_small_images(name: str) -> Builder:
+    """Returns the builder of torchvision's ResNet without its early subsampling, as is the custom at 32 x 32 pixels."""
+
+    def built(recipe: Recipe) -> nn.Module:
+        model = build(name, classes=recipe.classes)
+        model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
+        model.maxpool = nn.Identity()
+        return model
+
+    return built
+
+
+for _name in ("resnet18", "resnet34", "resnet50", "resnet101"):
+    networks.register(f"{_name}-small-images")(_for_small_images(_name))
 
 for _depth in (8, 14, 20, 32, 44, 56, 110):
     networks.register(f"cifar-resnet{_depth}")(_cifar_resnet(_depth))

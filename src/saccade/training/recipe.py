@@ -41,7 +41,8 @@ class Recipe:
         loading: "cached", decoded once at ``image_size`` and mapped into memory, for small images; "files", decoded
             anew every time by worker processes, for large ones.
         workers: processes that decode, for "files"; any number gives the same batches.
-        network: a name in ``saccade.training.networks``: "cifar-resnet20", or a backbone of ``saccade.models.create``.
+        network: a name in ``saccade.training.networks``, such as "cifar-resnet20" or "resnet18-small-images", or a
+            backbone of ``saccade.models.create``.
         pretrained: "published" for the backbone's published weights; else a file of weights of the backbone or of the
             whole network, such as a run's last.safetensors; empty for random ones.
         width: channels of the first stage, for networks that are built by width.

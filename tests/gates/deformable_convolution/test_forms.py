@@ -221,3 +221,18 @@ def test_an_even_kernel_is_an_error() -> None:
 def test_an_unknown_form_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(RegistryError, match="unknown form of the deformable convolution 'cuda'; known: grid_sample, "):
         deformable_convolution(*case(), form="cuda")
+
+
+@forms
+def test_a_gpu_computes_the_same_as_the_cpu(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # which rounds a convolution's operands to 10 bits
+    values = [tensor.float().requires_grad_() for tensor in case(size=(9, 7))]
+    moved = [tensor.detach().cuda().requires_grad_() for tensor in values]
+    expected, result = (deformable_convolution(*given, form=form) for given in (values, moved))
+    torch.testing.assert_close(result.cpu(), expected, rtol=1e-4, atol=1e-4)
+    for outputs in (expected, result):
+        outputs.square().sum().backward()
+    for own, other in zip(values, moved, strict=True):
+        torch.testing.assert_close(other.grad.cpu(), own.grad, rtol=1e-3, atol=1e-3)

@@ -31,6 +31,7 @@ def compare(
     budget: float | None = None,
     accelerator: str = "auto",
     devices: int = 1,
+    per_device: int = 1,
     cache: Path | None = None,
     save_every: float = 60.0,
     environment: Callable[[], Mapping[str, Any]] = dict,
@@ -51,11 +52,12 @@ def compare(
         budget: minutes that a run of the slowest contender may take, from which the number of steps of all is made;
             None for the recipe's own length.
         accelerator: "auto", "cpu" or "cuda".
-        devices: runs at a time, each on a device of its own; on the CPU each has its share of the threads.
+        devices: that runs go on at a time; on the CPU so many runs at a time, each with its share of the threads.
+        per_device: runs at a time on each device: several small networks fill a large GPU better than one.
         cache: folder for decoded images; by default in the data's folder.
         save_every: seconds between saved states within an epoch.
-        environment: called once a run; machine, versions, date and command. With several devices, each in a process of
-            its own, it must be a module's function, and a script that calls this must be guarded by
+        environment: called once a run; machine, versions, date and command. With several runs at a time, each in a
+            process of its own, it must be a module's function, and a script that calls this must be guarded by
             ``if __name__ == "__main__"``.
         on_run: called with label and seed before a run, and with what came out after it.
         on_step: called with label, seed and how far the run has come.
@@ -67,14 +69,15 @@ def compare(
     for recipe in contenders.values():
         tasks.get(recipe.task).build(recipe)  # a gate that does not fit is told before hours of training, not after
     accelerator = _resolved(accelerator, devices)
-    threads = max(1, torch.get_num_threads() // devices)
+    at_a_time = devices * per_device
+    threads = max(1, torch.get_num_threads() // at_a_time)
     made = _prepared(contenders, data, directory, budget, accelerator, threads, cache, on_read)
     if made is not None:
         contenders = {label: made.applied(recipe) for label, recipe in contenders.items()}
     done = {(run.label, run.seed): run for run in finished_runs(contenders, seeds, directory)}
     jobs = [job for job in _queue(contenders, seeds) if (job.label, job.seed) not in done]
     settings = Settings(data, directory, accelerator, cache, save_every, made, threads)
-    if devices == 1 or len(jobs) < 2:
+    if at_a_time == 1 or len(jobs) < 2:
         for job in jobs:
             if on_run is not None:
                 on_run(job.label, job.seed, None)
@@ -82,7 +85,7 @@ def compare(
             if on_run is not None:
                 on_run(job.label, job.seed, done[job.label, job.seed])
     else:
-        for run in carry_out_in_workers(jobs, settings, min(devices, len(jobs)), environment, on_run, on_step):
+        for run in carry_out_in_workers(jobs, settings, devices, min(at_a_time, len(jobs)), environment, on_run, on_step):
             done[run.label, run.seed] = run
     return [done[job.label, job.seed] for job in _queue(contenders, seeds)]
 

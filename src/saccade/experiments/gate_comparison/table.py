@@ -9,6 +9,7 @@ from typing import Any
 
 from saccade.experiments.gate_comparison.job import Finished
 from saccade.experiments.gate_comparison.statistics import Interval, holm, paired_difference, summarise
+from saccade.measure.environment import machine_of
 
 REFERENCE = "none"
 
@@ -120,8 +121,8 @@ def to_markdown(found: Sequence[Row], runs: Sequence[Finished], expected: int) -
         lines += ["", f"The number of steps was made from a budget of {budget['minutes']:g} minutes for a run of the "
                   f"slowest, by milliseconds a step measured before training: {paces}."]  # fmt: skip
     if environment:
-        lines += ["", f"{environment.get('machine')}, {environment.get('threads')} thread(s), "
-                  f"{environment.get('date')}: `{environment.get('command')}`"]  # fmt: skip
+        place, date = machine_of(environment), environment.get("date")
+        lines += ["", f"{place}, {date}: `{environment.get('command')}`"]
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Several runs at a time: a process a device, each taking the next run when it has finished one."""
+"""Several runs at a time: a process each, which takes the next run when it has finished one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def carry_out_in_workers(
     jobs: Sequence[Job],
     settings: Settings,
     devices: int,
+    count: int,
     environment: Callable[[], Mapping[str, Any]],
     on_run: Callable[[str, int, Finished | None], None] | None,
     on_step: Callable[[str, int, StepProgress], None] | None,
@@ -32,7 +33,8 @@ def carry_out_in_workers(
     Args:
         jobs: to do, in order.
         settings: of the comparison.
-        devices: processes.
+        devices: among which the processes are shared.
+        count: of processes.
         environment: called once a run, in its process.
         on_run: called here with label and seed when a run begins, and with what came out.
         on_step: called here with label, seed and how far a run has come, twice a second at most.
@@ -43,12 +45,12 @@ def carry_out_in_workers(
     """
     context = multiprocessing.get_context("spawn")
     waiting, messages = context.Queue(), context.Queue()
-    for job in [*jobs, *[None] * devices]:
+    for job in [*jobs, *[None] * count]:
         waiting.put(job)
     workers = [
         # Not as daemons, which may have no processes of their own to decode images.
-        context.Process(target=_work, args=(device, settings, environment, waiting, messages))
-        for device in range(devices)
+        context.Process(target=_work, args=(index % devices, settings, environment, waiting, messages))
+        for index in range(count)
     ]
     for worker in workers:
         worker.start()

@@ -3,6 +3,7 @@
 from saccade.training.recipes import (  # noqa: F401  (they register themselves)
     cifar100,
     cifar100_fine_tuning,
+    cifar100_one_cycle,
     cifar100_short,
     coco_faster_rcnn,
     coco_faster_rcnn_warm_up,

@@ -13,6 +13,7 @@ from torch.utils.data import default_collate
 
 from saccade.errors import DataError, RecipeError
 from saccade.models.sizes import Size, measure
+from saccade.training.ahead import Ahead
 from saccade.training.batches import Batches, normalised
 from saccade.training.data.listing import Decoded, data_sets
 from saccade.training.evaluate import Score, evaluate
@@ -47,7 +48,8 @@ class Classification:
     def batches(self, images: Source, recipe: Recipe, rank: int, processes: int, pinned: bool) -> StepBatches:
         """Returns the batches of a run."""
         if recipe.loading == "cached":
-            return Batches(images, recipe, rank, processes)
+            batches = Batches(images, recipe, rank, processes)
+            return Ahead(batches) if pinned else batches
         return WorkerBatches(_drawn(images), recipe, default_collate, rank, processes, pinned)
 
     def first(self, images: Source, count: int) -> Source:
