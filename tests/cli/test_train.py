@@ -40,6 +40,9 @@ def test_compare_goes_on_with_what_is_finished_and_writes_the_table(
     assert table["rows"][1]["macs"] > table["rows"][0]["macs"]
     assert (tmp_path / "out" / "comparison.png").stat().st_size > 1000
     assert "| das-identity | 2 |" in (tmp_path / "out" / "comparison.md").read_text()
+    (tmp_path / "out" / "inference.json").unlink()
+    assert "Inference was timed" not in call(*words, "--gates", "none,das-identity", "--report-only").out
+    assert "Inference was timed" in call(*words, "--gates", "none,das-identity", "--report-only", "--inference").out
 
 
 def test_mistakes_end_with_one_line(call_refused: Callable[..., str], tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_runs_go_on_beside_each_other_and_all_as_long_as_the_slowest_allows(
     contenders = {"none": tiny(None), "se": tiny("se")}
     told: list[tuple[str, bool]] = []
     runs = compare(
-        contenders, [0], squares, tmp_path / "out", budget=10 / 60, accelerator="cpu", devices=2,
+        contenders, [0], squares, tmp_path / "out", budget=10 / 60, accelerator="cpu", per_device=2,
         on_run=lambda label, seed, run: told.append((label, run is not None)),
     )  # fmt: skip
     assert [(run.label, run.report.steps) for run in runs] == [("none", 4), ("se", 4)]

@@ -1,6 +1,7 @@
 """Recipes."""
 
 import pytest
+import torch
 
 from saccade.errors import RecipeError
 from saccade.training import Recipe, build_network, learning_rate, recipes
@@ -50,3 +51,11 @@ def test_gates_of_a_cifar_resnet_go_where_their_papers_put_them(gate: str, place
 def test_resnet_20_has_the_published_size() -> None:
     network = build_network(recipes.get("cifar100-short").replace(width=16, classes=10))
     assert sum(parameter.numel() for parameter in network.parameters()) == 269_722  # 0.27 M
+
+
+def test_a_resnet_for_small_images_keeps_their_size_through_its_first_stage() -> None:
+    network = build_network(Recipe("small", network="resnet18-small-images", classes=10)).eval()
+    seen: list[torch.Size] = []
+    network.get_submodule("layer1").register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
+    assert seen == [(1, 64, 32, 32)]

@@ -36,7 +36,9 @@ def compare(
     ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the images, the same for all.")] = None,
     report_only: Annotated[bool, typer.Option("--report-only", help="Write the table of what is finished.")] = False,
-    inference: Annotated[bool, typer.Option(help="Time the networks at the end.")] = True,
+    inference: Annotated[
+        bool | None, typer.Option(help="Time the networks at the end; done unless --report-only.")
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for decoded images; in the data's by default.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch what is missing in the data's folder.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -78,13 +80,13 @@ def compare(
 
             runs = gate_comparison.compare(
                 contenders, every, data, output, budget=budget, accelerator=accelerator, devices=devices,
-                per_device=per_device, cache=cache, save_every=save_every, environment=here, on_run=told, on_read=bar.read,
-                on_step=lambda label, seed, step: bar.step(step, f"{label}, seed {seed}"),
+                per_device=per_device, cache=cache, save_every=save_every, environment=here, on_run=told,
+                on_read=bar.read, on_step=lambda label, seed, step: bar.step(step, f"{label}, seed {seed}"),
             )  # fmt: skip
-        if inference and plain.task == "classification":
-            _time(contenders, output)
     if not runs:
         raise CheckpointError(f"no run in {str(output)!r} is finished; leave out --report-only to train")
+    if (not report_only if inference is None else inference) and plain.task == "classification":
+        _time(contenders, output)
     _write(runs, output, len(contenders) * seeds)
 
 
@@ -144,9 +146,9 @@ def _write(runs: list[Finished], output: Path, expected: int) -> None:
     from saccade.training.checkpoint import save_json, save_text
 
     timed = output / "inference.json"
-    inference = json.loads(timed.read_text(encoding="utf-8"))["milliseconds"] if timed.is_file() else {}
-    found = rows(runs, inference)
-    markdown = to_markdown(found, runs, expected)
+    inference = json.loads(timed.read_text(encoding="utf-8")) if timed.is_file() else {}
+    found = rows(runs, inference.get("milliseconds"))
+    markdown = to_markdown(found, runs, expected, inference.get("environment"))
     save_text(output / f"{TABLE}.md", markdown)
     content = {
         "runs": len(runs),

@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -68,12 +68,6 @@ class Environment:
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as plain values for JSON."""
         return asdict(self)
-
-
-def machine_of(environment: Mapping[str, Any]) -> str:
-    """Returns processor, threads and GPUs of an environment's dictionary in words."""
-    gpus = "".join(f", {name}" for name in environment.get("accelerators", ()))
-    return f"{environment.get('machine')}, {environment.get('threads')} thread(s){gpus}"
 
 
 def processor(description: Path = Path("/proc/cpuinfo")) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saccade.measure.environment import machine_of
 from saccade.training.checkpoint import BEST, LAST, REPORT, save_bytes, save_json, save_text
 from saccade.training.curves import draw_curves
-from saccade.training.report import RunReport
+from saccade.training.report import RunReport, machine_of
 
 CARD = "report.md"
 CURVES = "curves.png"

@@ -57,7 +57,7 @@ def _cifar_resnet(depth: int) -> Builder:
 
 
 def _for_small_images(name: str) -> Builder:
-    """Returns the builder of torchvision's ResNet without its early subsampling, as is the custom at 32 x 32 pixels."""
+    """Returns the builder of torchvision's ResNet without its early subsampling, as is usual at 32 x 32 pixels."""
 
     def built(recipe: Recipe) -> nn.Module:
         model = build(name, classes=recipe.classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -104,3 +105,9 @@ class RunReport:
         """Returns the report that ``to_dict`` gave."""
         history = tuple(Epoch(**line) for line in values["history"])
         return cls(**{**values, "history": history, "classes": tuple(values.get("classes", ()))})
+
+
+def machine_of(environment: Mapping[str, Any]) -> str:
+    """Returns processor, threads and GPUs of an environment's dictionary in words."""
+    gpus = "".join(f", {name}" for name in environment.get("accelerators", ()))
+    return f"{environment.get('machine')}, {environment.get('threads')} thread(s){gpus}"

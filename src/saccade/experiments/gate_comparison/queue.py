@@ -85,7 +85,9 @@ def compare(
             if on_run is not None:
                 on_run(job.label, job.seed, done[job.label, job.seed])
     else:
-        for run in carry_out_in_workers(jobs, settings, devices, min(at_a_time, len(jobs)), environment, on_run, on_step):
+        for run in carry_out_in_workers(
+            jobs, settings, devices, min(at_a_time, len(jobs)), environment, on_run, on_step
+        ):
             done[run.label, run.seed] = run
     return [done[job.label, job.seed] for job in _queue(contenders, seeds)]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from saccade.experiments.gate_comparison.job import Finished
 from saccade.experiments.gate_comparison.statistics import Interval, holm, paired_difference, summarise
-from saccade.measure.environment import machine_of
+from saccade.training.report import machine_of
 
 REFERENCE = "none"
 
@@ -78,19 +78,22 @@ def rows(runs: Sequence[Finished], inference: Mapping[str, float] | None = None)
     ]
 
 
-def to_markdown(found: Sequence[Row], runs: Sequence[Finished], expected: int) -> str:
+def to_markdown(
+    found: Sequence[Row], runs: Sequence[Finished], expected: int, timed_in: Mapping[str, Any] | None = None
+) -> str:
     """Returns the table and what it stands on, as Markdown.
 
     Args:
         found: its rows.
         runs: that they stand on, at least one.
         expected: runs of the whole comparison.
+        timed_in: the environment in which inference was timed; None where it was not.
     """
     recipe = runs[0].report.recipe
     lines = [
         f"# Gates compared: {recipe['name']}",
         "",
-        f"{recipe['network']}, width {recipe['width']}, {recipe['epochs']:g} epochs of "
+        f"{_network(recipe)}, {recipe['epochs']:g} epochs of "
         f"{runs[0].report.training_images:,} images ({runs[0].report.steps:,} steps of {recipe['batch']}), the same "
         f"for all; accuracy on {runs[0].report.test_images:,} test images after the last step. "
         f"{len(runs)} of {expected} runs are finished.",
@@ -123,7 +126,14 @@ def to_markdown(found: Sequence[Row], runs: Sequence[Finished], expected: int) -
     if environment:
         place, date = machine_of(environment), environment.get("date")
         lines += ["", f"{place}, {date}: `{environment.get('command')}`"]
+    if timed_in:
+        lines += ["", f"Inference was timed on the CPU, in batches: {machine_of(timed_in)}, {timed_in.get('date')}."]
     return "\n".join(lines) + "\n"
+
+
+def _network(recipe: Mapping[str, Any]) -> str:
+    by_width = str(recipe["network"]).startswith("cifar-")
+    return f"{recipe['network']}, width {recipe['width']}" if by_width else str(recipe["network"])
 
 
 def _percent(interval: Interval | None, sign: str = "") -> str:

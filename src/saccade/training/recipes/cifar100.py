@@ -5,8 +5,8 @@ Command: saccade train cifar100 --data DIR --gate das
 Cost: 300 epochs of 50,000 images; hours on a GPU, months on one core.
 Expected: the paper prints 78.25 % for ResNet-18, 78.55 with Triplet, 79.04 with DAS; for ResNet-50 77.74, 79.22,
 80.54; from single runs.
-Deviation: images keep their 32 x 32 pixels, and the stem is a 3 x 3 convolution without pooling, as is the custom at that
-size; the paper does not say what it did.
+Deviation: images keep their 32 x 32 pixels, and the stem is a 3 x 3 convolution without pooling, as is the custom
+at that size; the paper does not say what it did.
 """
 
 from saccade.training.recipe import Recipe

@@ -2,8 +2,8 @@
 
 Paper: none; a short form of Section 4.1 of arXiv 2311.12091 for comparisons with several seeds.
 Command: saccade compare cifar100-one-cycle --seeds 3 --data DIR --output DIR --per-device 6
-Cost: an epoch takes 2 s on an NVIDIA H200 without a gate and 5 to 8 s with CBAM, DAS or Triplet; with six runs at a time
-the whole comparison takes nine minutes.
+Cost: an epoch takes 2 s on an NVIDIA H200 without a gate and 5 to 8 s with CBAM, DAS or Triplet; with six runs at a
+time the whole comparison takes nine minutes.
 Expected: no gate 66.2 % in the mean of three seeds, se 65.1, cbam 63.9 (results/cifar100-resnet18).
 """
 
