@@ -60,14 +60,14 @@ def test_the_gpu_and_the_cpu_take_nearly_the_same_steps(folder: Path, recipe: Re
 def test_a_run_that_was_stopped_goes_on(folder: Path, recipe: Recipe, tmp_path: Path) -> None:
     own = recipe.replace(precision="16-mixed", evaluate_every=1)
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(told: object) -> None:
         if getattr(told, "step", 0) >= 4:
-            raise Stopped
+            raise StoppedError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(own, folder, tmp_path / "run", cache=tmp_path, accelerator="cuda", on_step=stop)
     report = train(own, folder, tmp_path / "run", cache=tmp_path, accelerator="cuda", resume=True)
     assert report.resumed == 1
