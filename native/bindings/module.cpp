@@ -119,6 +119,16 @@ NB_MODULE(native, module) {
         },
         "frame"_a, "reference"_a, "bytes"_a, "shape"_a, "squares"_a, "steps"_a, "instruction_set"_a = "",
         nb::call_guard<nb::gil_scoped_release>());
+    module.def(
+        "take_over",
+        [](uintptr_t values, uintptr_t copy, int64_t count, const std::string &instruction_set) {
+            double difference = 0, norm = 0;
+            saccade::Program(instruction_set)
+                .kernels->take_over(reinterpret_cast<const float *>(values), reinterpret_cast<float *>(copy), count,
+                                    &difference, &norm);
+            return std::make_pair(difference, norm);
+        },
+        "values"_a, "copy"_a, "count"_a, "instruction_set"_a = "", nb::call_guard<nb::gil_scoped_release>());
 
     nb::class_<ProgramHandle>(module, "Program")
         .def(nb::init<const std::string &>(), "instruction_set"_a = "")

@@ -10,6 +10,7 @@
 #include "normalization.h"
 #include "pooling.h"
 #include "sampling.h"
+#include "taking_over.h"
 #include "winograd.h"
 
 #define SACCADE_TEXT(name) #name
@@ -51,6 +52,7 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::multiply_adds,
         SACCADE_ISA::cell_sums_of_floats,
         SACCADE_ISA::cell_sums_of_bytes,
+        SACCADE_ISA::take_over,
         SACCADE_ISA::transmit,
         SACCADE_ISA::moved_places,
         SACCADE_ISA::place_difference,

@@ -10,7 +10,7 @@ import torch
 
 from saccade.errors import PolicyError
 from saccade.policy import Allowance, Balanced, Outlook
-from saccade.policy.allowance import PowerLaw
+from saccade.policy.allowance import Correction, PowerLaw
 from saccade.policy.change import CellChange
 
 
@@ -106,3 +106,26 @@ def test_what_updates_err_by_is_part_of_what_is_foreseen() -> None:
 def test_numbers_that_make_no_allowance_are_refused(make, said) -> None:
     with pytest.raises(PolicyError, match=said):
         make()
+
+
+def test_errors_that_were_foreseen_too_large_are_corrected_once_several_pairs_say_so() -> None:
+    correction = Correction()
+    assert correction.factor == 1
+    correction.learn(0.2, 0.1)
+    assert 0.8 < correction.factor < 1
+    for _ in range(40):
+        correction.learn(0.2, 0.1)
+    assert correction.factor == pytest.approx(0.5, rel=0.1)
+    correction.learn(math.inf, 0.1)
+    correction.learn(0.2, math.nan)
+    assert correction.factor == pytest.approx(0.5, rel=0.1)
+
+
+def test_the_largest_error_of_a_frame_rises_while_nothing_is_spent_and_falls_while_too_much_is() -> None:
+    outlook = Outlook.at(Allowance(0.1, largest=2.5), 0.1)
+    for _ in range(100):
+        outlook.spend(0.0)
+    assert outlook.limit == 2.5
+    for _ in range(100):
+        outlook.spend(0.3)
+    assert outlook.limit < 1

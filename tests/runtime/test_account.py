@@ -90,7 +90,7 @@ def test_by_default_the_error_of_jpeg_is_measured_and_kept_to() -> None:
         jpeg.append(relative(stream.dense(recompressed_frame(frame, 90)), dense))
     assert 0 < sum(errors) <= sum(jpeg)
     passes = stream.report().foresight.passes
-    assert 4 <= passes <= 5  # on the first frame, and on the first to be computed after about 16, 32, 64 and 128
+    assert passes == 4  # on the first frame, and on the first to be computed after about 32, 64 and 128
     assert stream.report().macs_done >= passes * stream.last_frame.macs_dense
 
 

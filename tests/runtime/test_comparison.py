@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from saccade.policy.change import compare_cells as compare_in_torch
 from saccade.runtime import native_information
-from saccade.runtime.comparison import compare_cells
+from saccade.runtime.comparison import compare_cells, take_over
 
 SETS = native_information()["instruction_sets"]
 
@@ -67,3 +69,27 @@ def test_values_that_are_not_finite_make_the_change_of_their_own_cell_not_finite
     frame[0, 1, 4, 3] = float("nan")
     squares = compare_cells(frame, reference).squares
     assert squares.isnan().tolist() == [[[True, False], [False, False]]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(SETS), st.integers(0, 5000), st.integers(0, 2**30))
+def test_a_copy_takes_values_over_and_tells_how_far_it_was(instruction_set, count, seed) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    values, copy = torch.randn(2, count, generator=generator)
+    right = (float((values - copy).double().square().sum()), float(values.double().square().sum()))
+    guard = torch.full((count + 2,), math.nan)
+    guard[1:-1] = copy
+    given = take_over(guard[1:-1], values, instruction_set)
+    assert given == pytest.approx(right, rel=1e-5)
+    assert torch.equal(guard[1:-1], values)
+    assert guard[[0, -1]].isnan().all()
+
+
+def test_a_copy_takes_over_values_that_are_not_finite_and_those_of_other_types() -> None:
+    copy = torch.zeros(2, 3)
+    values = torch.tensor([[1.0, math.nan, 2.0], [3.0, math.inf, 0.5]])
+    difference, norm = take_over(copy, values)
+    assert math.isnan(difference)
+    assert math.isnan(norm)
+    torch.testing.assert_close(copy, values, rtol=0, atol=0, equal_nan=True)
+    assert take_over(torch.zeros(2, 3), torch.ones(3, 2, dtype=torch.float64).t()) == (6.0, 6.0)

@@ -231,6 +231,8 @@ struct KernelTable {
                                 float *differences, float *squares);
     void (*cell_sums_of_bytes)(const uint8_t *frame, const uint8_t *reference, int64_t width, int32_t rows,
                                float *differences, float *squares);
+    // Copies `count` values, and adds the squared norm of what they differ by from the copy before, and their own.
+    void (*take_over)(const float *values, float *copy, int64_t count, double *difference, double *norm);
     // The channels of a place that differ from `copy` by more than their threshold, or by NaN: written to `changes` and
     // `changed`, which hold whole vectors, and taken over by `copy`. Returns how many; clears `finite` where a change
     // is not a finite number.

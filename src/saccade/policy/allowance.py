@@ -16,6 +16,12 @@ _MOMENTS_RATE = 0.05
 _FIRST_VARIANCE = 0.3
 _SMALLEST = 1e-6
 _NEWS = math.log(4)
+_FORGETTING = 0.97  # about the last 30 pairs make up a correction
+_TRUST = 2.0
+_LEAST_CORRECTION, _LARGEST_CORRECTION = 0.4, 1.5
+_FIRST_LIMIT, _LEAST_LIMIT = 1.5, 0.3
+_LIMIT_RATE = 1 / 16
+_SPENT_AT_FIRST = 0.75
 
 
 @dataclass(frozen=True)
@@ -28,13 +34,13 @@ class Allowance:
             then again; each measurement stands for the frames since the one before.
         quality: of that JPEG, 1..95.
         share: of its error, above 0.
-        largest: foreseen error of a single frame that is held, as a multiple of the error that is allowed in the mean.
+        largest: foreseen error of a single frame that is held, at most, as a multiple of what is allowed in the mean.
         frames: over which the mean is taken, roughly: an exponential window.
     """
 
     error: float | None = None
     quality: int = 90
-    share: float = 0.85
+    share: float = 0.9
     largest: float = 2.5
     frames: int = 64
 
@@ -106,51 +112,93 @@ class PowerLaw:
 
 
 @dataclass
+class Correction:
+    """How errors that were foreseen compare with what they turned out to be, over the last pairs of both.
+
+    Attributes:
+        foreseen, found: sums over the pairs, the older the less.
+        pairs: their number, likewise.
+    """
+
+    foreseen: float = 0.0
+    found: float = 0.0
+    pairs: float = 0.0
+
+    @property
+    def factor(self) -> float:
+        """What to multiply a foreseen error by; near 1 until several pairs agree."""
+        if not self.foreseen > 0:
+            return 1.0
+        doubt = _TRUST * self.foreseen / self.pairs
+        return min(max((self.found + doubt) / (self.foreseen + doubt), _LEAST_CORRECTION), _LARGEST_CORRECTION)
+
+    def learn(self, foreseen: float, found: float) -> None:
+        """Takes note of a pair; of none that is not finite."""
+        if math.isfinite(foreseen) and math.isfinite(found):
+            self.foreseen = _FORGETTING * self.foreseen + foreseen
+            self.found = _FORGETTING * self.found + found
+            self.pairs = _FORGETTING * self.pairs + 1
+
+
+@dataclass
 class Outlook:
     """What one stream has learned of its errors so far.
 
     Holding a frame makes an error that nobody sees. But whenever a frame is computed after others were held, the
     difference between its outputs and the last ones *is* the error that holding it would have made. From these two laws
-    are learned: by the change of the whole picture and by that of its liveliest part. What is foreseen is the larger.
+    are learned: by the change of the whole picture and by that of its liveliest part. What is foreseen is the larger,
+    which is too much in the mean and is corrected by what was found.
 
     Attributes:
         allowance: what is allowed.
         allowed: relative error that is allowed in the mean.
         spent: mean of the foreseen errors of the last frames.
+        limit: foreseen error of a single frame that is held, as a multiple of ``allowed``. It rises while less is
+            spent than is allowed and falls while more is, so that what can be spent goes to the frames that err least.
         updated: relative error of frames that are updated, as it was measured last, and no less than the share that
             layers have which tell each other less than everything; 0 where updates are exact.
         whole, liveliest: the laws.
+        correction: of their larger.
     """
 
     allowance: Allowance
     allowed: float
     spent: float
+    limit: float = _FIRST_LIMIT
     updated: float = 0.0
     whole: PowerLaw = field(default_factory=PowerLaw)
     liveliest: PowerLaw = field(default_factory=PowerLaw)
+    correction: Correction = field(default_factory=Correction)
 
     @classmethod
     def at(cls, allowance: Allowance, allowed: float) -> Outlook:
-        """Returns that of a stream that has nothing to spend yet: what it did before is not known."""
-        return cls(allowance, allowed, allowed)
+        """Returns that of a stream that has little to spend yet: what it did before is not known."""
+        return cls(allowance, allowed, _SPENT_AT_FIRST * allowed)
 
     def foreseen(self, change: CellChange) -> float:
         """Returns the relative error of a held frame whose picture changed so since the last computed one."""
-        return math.hypot(max(self.whole.at(change.mean), self.liveliest.at(change.largest)), self.updated)
+        return math.hypot(self._larger(change) * self.correction.factor, self.updated)
 
     def allows(self, change: CellChange) -> bool:
         """Returns whether a frame whose picture changed so may be held."""
         error = self.foreseen(change)
-        return error <= self.allowance.largest * self.allowed and self._mean_with(error) <= self.allowed
+        return error <= self.limit * self.allowed and self._mean_with(error) <= self.allowed
 
     def spend(self, error: float) -> None:
         """Counts a frame's foreseen error."""
         self.spent = self._mean_with(error)
+        if self.allowed > 0:
+            limit = self.limit * math.exp(_LIMIT_RATE * (1 - error / self.allowed))
+            self.limit = min(max(limit, _LEAST_LIMIT), self.allowance.largest)
 
     def learn(self, change: CellChange, error: float) -> None:
         """Takes note that a frame whose picture changed so would have had this error, had it been held."""
+        self.correction.learn(self._larger(change), error)
         self.whole.learn(change.mean, error)
         self.liveliest.learn(change.largest, error)
+
+    def _larger(self, change: CellChange) -> float:
+        return max(self.whole.at(change.mean), self.liveliest.at(change.largest))
 
     def _mean_with(self, error: float) -> float:
         return self.spent + (error - self.spent) / self.allowance.frames

@@ -46,6 +46,18 @@ def _suits(frame: torch.Tensor) -> bool:
     )
 
 
+def take_over(copy: torch.Tensor, values: torch.Tensor, instruction_set: str = "") -> tuple[float, float]:
+    """Copies values, and returns the squared norms of what they differ by from the copy before, and of their own.
+
+    Args:
+        copy: contiguous float32 on the CPU; overwritten.
+        values: of the same shape, and of any type.
+        instruction_set: "" chooses the best that this processor runs.
+    """
+    values = values.to(torch.float32).contiguous()
+    return native.take_over(values.data_ptr(), copy.data_ptr(), copy.numel(), instruction_set)
+
+
 def same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:
     """Returns whether two tensors of one shape agree bit for bit, NaN and the sign of zero included."""
     return left.dtype == right.dtype and not bool(_different_bits(left, right).any())
