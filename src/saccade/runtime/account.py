@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from saccade.policy import Allowance, Outlook
-from saccade.runtime.comparison import compare_cells, take_over
+from saccade.runtime.answers import Answers
+from saccade.runtime.comparison import compare_cells
 from saccade.runtime.recompression import recompressed_frame
 from saccade.runtime.thresholds import UNIT
 
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from saccade.policy.change import CellChange
     from saccade.runtime.session import Session
 
-MOST_VALUES = 1 << 18
-"""Values of an output that are compared at most. Of larger ones runs are drawn at random: a regular choice can fall
-into step with the map's width, and was off by up to a half."""
-RUN = 64
 FIRST_REVIEW = 32
 """Frames after which errors are measured for the second time; then after twice as many each time, up to the last."""
 LAST_INTERVAL = 1024
@@ -67,8 +63,8 @@ class Account:
         self.outlook: Outlook | None = None
         self.scale = 1.0
         self.passes = 0
-        self._said: list[torch.Tensor] = []
-        self._again: list[torch.Tensor] | None = None
+        self._said = Answers()
+        self._again: Answers | None = None
         self._recompression: CellChange | None = None
         self._recompressed = 0.0  # sum of errors, each times the frames that it stands for
         self._frames_known = 0
@@ -113,7 +109,7 @@ class Account:
         Returns:
             Whether errors were measured anew, so that thresholds are to be set.
         """
-        error = self._take_over(outputs)
+        error = self._said.take_over(outputs)
         if self.outlook is not None and change is not None:
             self.outlook.learn(change, error)
         if not self._is_due:
@@ -124,21 +120,22 @@ class Account:
             again = self._recompress(session, frames)
             right = self._pass(session, frames)
             if self.outlook is not None:
-                self._correct(session, _difference(self._said, right))
+                self._correct(session, self._said.difference(right))
             self._said = right
         else:
             again, self._again = self._again, None
             right = self._said
-        if again is not None and math.isfinite(error := _difference(again, right)):
-            self._recompressed += error * max(since, 1)
+        recompressed = math.nan if again is None else again.difference(right)
+        if math.isfinite(recompressed):
+            self._recompressed += recompressed * max(since, 1)
             self._frames_known += max(since, 1)
         allowed = self.allowance.error
         if allowed is None:
             allowed = self.allowance.share * self._recompressed / max(self._frames_known, 1)
         if self.outlook is None:
             self.outlook = Outlook.at(self.allowance, allowed)
-            if self._recompression is not None:
-                self.outlook.learn(self._recompression, _difference(again or [], right))
+            if self._recompression is not None:  # the first pair of a change and its error
+                self.outlook.learn(self._recompression, recompressed)
         self.outlook.allowed = allowed
         return True
 
@@ -146,24 +143,16 @@ class Account:
     def _is_due(self) -> bool:
         return self._frames >= self._review
 
-    def _take_over(self, outputs: Any) -> float:
-        """Remembers what was answered; returns how far it is from the answer before."""
-        values = _values(outputs)
-        if [value.shape for value in values] != [copy.shape for copy in self._said]:
-            self._said = [value.to(torch.float32, copy=True) for value in values]
-            return math.nan
-        return _relative(take_over(copy, value) for copy, value in zip(self._said, values, strict=True))
-
-    def _recompress(self, session: Session, frames: Sequence[torch.Tensor]) -> list[torch.Tensor] | None:
+    def _recompress(self, session: Session, frames: Sequence[torch.Tensor]) -> Answers | None:
         if self.allowance.error is not None or frames[0].dim() != 4 or not frames[0].numel():
             return None
         again = recompressed_frame(frames[0], self.allowance.quality)
         self._recompression = compare_cells(again, frames[0])
         return self._pass(session, [again, *frames[1:]])
 
-    def _pass(self, session: Session, frames: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def _pass(self, session: Session, frames: Sequence[torch.Tensor]) -> Answers:
         self.passes += 1
-        return _samples(session.pass_through(frames))
+        return Answers.of(session.pass_through(frames))
 
     def _correct(self, session: Session, error: float) -> None:
         """Brings the error of updates nearer to the layers' share of what is allowed."""
@@ -174,39 +163,3 @@ class Account:
         if error > 0 and math.isfinite(error):
             step = min(max((wanted / error) ** _HASTE, 1 / _LARGEST_STEP), _LARGEST_STEP)
             self.scale = min(self.scale * step, _LARGEST_SCALE)
-
-
-def _samples(outputs: Any) -> list[torch.Tensor]:
-    """Returns a copy of what ``_values`` returns, float32."""
-    return [values.to(torch.float32, copy=True) for values in _values(outputs)]
-
-
-def _values(outputs: Any) -> list[torch.Tensor]:
-    """Returns each floating-point output's values, (K,), or some of them, (runs, 64)."""
-    found = []
-    for leaf in torch.utils._pytree.tree_leaves(outputs):
-        if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
-            values = leaf.detach().reshape(-1)
-            if values.numel() > MOST_VALUES:
-                runs = values.numel() // RUN
-                values = values[: runs * RUN].view(runs, RUN)[_chosen(runs, MOST_VALUES // RUN)]
-            found.append(values)
-    return found
-
-
-@lru_cache(maxsize=8)
-def _chosen(runs: int, wanted: int) -> torch.Tensor:
-    return torch.randperm(runs, generator=torch.Generator().manual_seed(0))[:wanted].sort().values
-
-
-def _difference(outputs: Sequence[torch.Tensor], reference: Sequence[torch.Tensor]) -> float:
-    """Returns the largest relative L2 difference; NaN where there is nothing to compare."""
-    return _relative(take_over(output.clone(), right) for output, right in zip(outputs, reference, strict=False))
-
-
-def _relative(squared_norms: Iterable[tuple[float, float]]) -> float:
-    """Returns the largest of the roots of quotients that are finite; NaN where there is none."""
-    errors = [
-        math.sqrt(difference / norm) for difference, norm in squared_norms if norm > 0 and math.isfinite(difference)
-    ]
-    return max(errors, default=math.nan)
