@@ -20,4 +20,5 @@ autodoc_default_options = {"members": True}
 autodoc_typehints = "signature"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 myst_enable_extensions = ["deflist"]

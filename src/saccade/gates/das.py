@@ -2,10 +2,12 @@
 
 Paper: F. Salajegheh, N. Asadi, S. Saryazdi, S. Mudur, DAS: A Deformable Attention to Capture Salient Information in
 CNNs (arXiv 2311.12091), with c channels and m = ceil(alpha * c):
+
     X_c = GELU(InstanceNorm(X W1)), W1 a depthwise separable convolution c -> m          (Eq. 1)
     deform(p) = sum over k of w_k * mask_k(p) * X_c(p + k + offset_k(p)), m -> c          (Eq. 2)
     A = sigmoid(LayerNorm(deform(X_c)))                                                   (Eq. 3)
     X_out = X * A                                                                         (Eq. 4)
+
 Code: none published. What the paper leaves open is set so that its printed parameters and FLOPs come out to the
 digit: biases in W1 and in the two convolutions that predict offsets and mask, none in the deformable kernel, both norms
 without scale and shift, LayerNorm over (C, H, W).

@@ -20,9 +20,9 @@ def collect_scores() -> Iterator[list[Tensor]]:
         nested block has its own.
 
     Example:
-        with collect_scores() as scores:
-            logits = model(images)
-        loss = cross_entropy(logits, labels) + sum(cross_entropy(score, labels) for score in scores)
+        >>> with collect_scores() as scores:
+        ...     logits = model(images)
+        >>> loss = cross_entropy(logits, labels) + sum(cross_entropy(score, labels) for score in scores)
     """
     scores: list[Tensor] = []
     token = _collected.set(scores)

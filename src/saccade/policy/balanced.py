@@ -30,7 +30,7 @@ class Balanced(Policy):
     held frames. A change of scene is a keyframe.
 
     Attributes:
-        error: relative L2 error of the outputs that is allowed in the mean over frames; None for 85 % of what
+        error: relative L2 error of the outputs that is allowed in the mean over frames; None for 90 % of what
             re-encoding the frames as JPEG of quality 90 makes, which is measured; see ``Allowance``.
         layers: share of it that layers may use by what they do not tell each other; see ``Tolerance``.
         longest: frames that are held in a row at most.

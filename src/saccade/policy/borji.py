@@ -2,16 +2,16 @@
 
 A change map goes from layer to layer beside the data. A layer computes an output anew where the map's window has
 changed enough, and tells the next layer where it did. The published program deviates from that in twelve ways, of which
-these are the rule's own; each is a field of ``Borji``, so that each can be mended alone:
+these are the rule's own; each is a field of ``Borji``, so that each can be mended alone::
 
- 1. windows of the map start at (row, column) of the unpadded map, while the data is padded    ``padded_map``
- 2. the first frame goes through the rule like any other, and its last corners stay zero       ``dense_first_frame``
- 3. a hidden map, which is binary, has to exceed the threshold too: single cells are dropped   ``any_hidden_change``
- 4. the same threshold everywhere: from 4 on no 2x2 pooling fires, from 9 on no 3x3 layer      (mended by 3)
- 5. the difference is to the previous frame, so that a slow drift never counts                 ``reference``
-10. a layer's previous output is changed in place                                              ``in_place``
-11. recomputed counts as changed, so that maps only grow                                       ``compare_outputs``
-12. pooling pads the data, not the map                                                         (mended by 1)
+    1. windows of the map start at (row, column) of the unpadded map, while the data is padded    ``padded_map``
+    2. the first frame goes through the rule like any other, and its last corners stay zero       ``dense_first_frame``
+    3. a hidden map, which is binary, has to exceed the threshold too: single cells are dropped   ``any_hidden_change``
+    4. the same threshold everywhere: from 4 on no 2x2 pooling fires, from 9 on no 3x3 layer      (mended by 3)
+    5. the difference is to the previous frame, so that a slow drift never counts                 ``reference``
+   10. a layer's previous output is changed in place                                              ``in_place``
+   11. recomputed counts as changed, so that maps only grow                                       ``compare_outputs``
+   12. pooling pads the data, not the map                                                         (mended by 1)
 
 Rows 6 to 9 are about the sequence shown: ``saccade.experiments.spatial_attention.sequences``.
 

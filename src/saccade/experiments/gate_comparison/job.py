@@ -52,7 +52,7 @@ class Settings:
     """What all runs of a comparison have in common.
 
     Attributes:
-        data: folder with train/CLASS/* and test/CLASS/*.
+        data: folder with ``train/CLASS/*`` and ``test/CLASS/*``.
         directory: of the comparison.
         accelerator: "cpu" or "cuda".
         cache: folder for decoded images; None for the one in the data's folder.

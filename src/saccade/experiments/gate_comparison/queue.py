@@ -47,7 +47,7 @@ def compare(
     Args:
         contenders: recipes by label, the same but for the gate.
         seeds: at least one.
-        data: folder with train/CLASS/* and test/CLASS/*.
+        data: folder with ``train/CLASS/*`` and ``test/CLASS/*``.
         directory: of the comparison.
         budget: minutes that a run of the slowest contender may take, from which the number of steps of all is made;
             None for the recipe's own length.
