@@ -17,7 +17,7 @@ from saccade.training.checkpoint import LAST, REPORT, STATE, load_state, remove_
 from saccade.training.images import Progress as ReadingProgress
 from saccade.training.inputs import load_splits
 from saccade.training.model_card import write_report
-from saccade.training.processes import launch, on_first, told_of_loss
+from saccade.training.processes import launch, on_first, told_of_loss, without_false_alarms
 from saccade.training.progress import StepProgress
 from saccade.training.recipe import Recipe
 from saccade.training.report import RunReport
@@ -81,7 +81,7 @@ def train(
         MissingPackageError: Lightning Fabric or TensorBoard is not installed.
     """
     fabric = launch(recipe.precision, accelerator, devices, nodes)
-    with told_of_loss():
+    with told_of_loss(), without_false_alarms():
         finished = on_first(fabric, lambda: _prepared(directory, resume))
         if finished is not None:
             return _of_recipe(finished, recipe, directory)
