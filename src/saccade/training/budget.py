@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from saccade.errors import CheckpointError, RecipeError
-from saccade.training.checkpoint import save_json
+from saccade.training.checkpoint import make_folder, save_json
 from saccade.training.processes import on_first, summed
 from saccade.training.recipe import Recipe
 from saccade.training.run import Run
@@ -122,7 +122,7 @@ def settled_budget(
         if minutes is None:
             return None
         made = make_budget(recipes, minutes, splits, fabric)
-        on_first(fabric, lambda: save_json(directory / FILE, made.to_dict()))
+        on_first(fabric, lambda: _keep(made, directory))
         return made
     if minutes is not None and minutes != found.minutes:
         raise CheckpointError(
@@ -133,6 +133,11 @@ def settled_budget(
         if found.recipes.get(name, recipe.fingerprint) != recipe.fingerprint:
             raise CheckpointError(f"the budget in {str(directory)!r} is of another recipe; choose another folder")
     return found
+
+
+def _keep(budget: Budget, directory: Path) -> None:
+    make_folder(directory)
+    save_json(directory / FILE, budget.to_dict())
 
 
 def _measured(recipe: Recipe, splits: Splits, fabric: Fabric) -> tuple[float, float]:

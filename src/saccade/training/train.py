@@ -13,7 +13,7 @@ import torch
 from saccade.errors import CheckpointError
 from saccade.training.budget import FILE as BUDGET
 from saccade.training.budget import Budget, settled_budget
-from saccade.training.checkpoint import LAST, REPORT, STATE, load_state, remove_leftovers
+from saccade.training.checkpoint import LAST, REPORT, STATE, load_state, make_folder, remove_leftovers
 from saccade.training.images import Progress as ReadingProgress
 from saccade.training.inputs import load_splits
 from saccade.training.model_card import write_report
@@ -86,7 +86,6 @@ def train(
         if finished is not None:
             return _of_recipe(finished, recipe, directory)
         splits = load_splits(recipe, data, fabric, cache, on_read, download)
-        on_first(fabric, lambda: _made(directory))
         if not isinstance(budget, Budget):
             budget = settled_budget({recipe.name: recipe}, budget, splits, fabric, directory)
             recipe = recipe if budget is None else budget.applied(recipe)
@@ -94,6 +93,7 @@ def train(
             stack.enter_context(torch.random.fork_rng(devices=[]))
             torch.manual_seed(recipe.seed)
             run = Run(recipe, splits, directory, fabric)
+            on_first(fabric, lambda: make_folder(directory))  # not before, so that a mistake leaves none
             state = on_first(fabric, lambda: load_state(directory / STATE) if (directory / STATE).is_file() else None)
             if state is not None:
                 run.restore(state)
@@ -119,7 +119,7 @@ def _prepared(directory: Path, resume: bool) -> RunReport | None:
             "another folder"
         )
     remove_leftovers(directory)
-    if not there and not resume:
+    if not there and not resume and directory.is_dir():
         (directory / BUDGET).unlink(missing_ok=True)
     if REPORT not in there:
         return None
@@ -143,10 +143,3 @@ def _of_recipe(report: RunReport, recipe: Recipe, directory: Path) -> RunReport:
             f"{made or report.fingerprint}, not {asked}); choose another folder"
         )
     return report
-
-
-def _made(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"cannot make the folder {str(directory)!r}: {error.strerror}; choose another") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 from saccade.training import Recipe, RunReport, StepProgress, train
 from saccade.training.budget import Budget
-from saccade.training.checkpoint import save_json
+from saccade.training.checkpoint import make_folder, save_json
 
 RUNS = "runs"
 STATES = "states"
@@ -102,7 +102,7 @@ def carry_out(
         environment=environment(),
         on_step=None if on_step is None else lambda told: on_step(job.label, job.seed, told),
     )
-    (settings.directory / RUNS).mkdir(parents=True, exist_ok=True)
+    make_folder(settings.directory / RUNS)
     content = {"label": job.label, "seed": job.seed, "report": report.to_dict()}
     save_json(settings.directory / RUNS / f"{job.name}.json", content)
     return Finished(job.label, job.seed, report)

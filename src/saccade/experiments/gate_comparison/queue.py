@@ -158,10 +158,6 @@ def _prepared(
     first = next(iter(contenders.values()))
     fabric = launch(first.precision, accelerator, 1, 1)
     splits = load_splits(first, data, fabric, cache, on_read)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"cannot make the folder {str(directory)!r}: {error.strerror}; choose another") from error
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
