@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -83,6 +84,15 @@ def test_the_table_shows_p_beside_p_corrected_for_the_number_of_gates() -> None:
     assert f"| {smaller.difference.p:.3f} | {smaller.corrected_p:.3f} |" in table
     assert "budget of 3 minutes" in table
     assert "none 100, das 250" in table
+
+
+def test_the_table_of_detectors_tells_their_ap() -> None:
+    plain = report(0.36)
+    run = Finished("none", 0, dataclasses.replace(plain, recipe={**plain.recipe, "task": "detection"}))
+    table = to_markdown(rows([run]), [run], 1)
+    assert "| AP % |" in table
+    assert "those of backbone and pyramid alone" in table
+    assert "accuracy" not in table
 
 
 def tiny(gate: str | None) -> Recipe:
