@@ -113,11 +113,15 @@ def to_markdown(
             f"| {row.images_per_second:.0f} | {inference} |"
         )
     environment = runs[0].report.environment
+    together = max(run.at_a_time or 1 for run in runs)
+    beside = (
+        f" Up to {together} runs went on at a time; training times are of runs beside others." if together > 1 else ""
+    )
     lines += [
         "",
         "± is the half width of the 95 % interval by Student's t over the seeds; p is of the paired t test against "
         "none, two-sided, beside it corrected for the number of gates by Holm's method. MACs are counted in truth, "
-        f"deformable kernels included{'; those of backbone and pyramid alone' if measure == 'AP' else ''}.",
+        f"deformable kernels included{'; those of backbone and pyramid alone' if measure == 'AP' else ''}.{beside}",
     ]
     budget = runs[0].report.budget
     if budget is not None:
