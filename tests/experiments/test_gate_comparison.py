@@ -135,6 +135,14 @@ def test_a_loss_that_is_not_finite_is_told_with_its_gate_and_seed(squares: Path,
         compare({"se": recipe}, [3], squares, tmp_path / "out", accelerator="cpu")
 
 
+def test_a_comparison_that_was_begun_without_a_budget_gets_none_later(squares: Path, tmp_path: Path) -> None:
+    words = ({"none": tiny(None)}, [0], squares, tmp_path / "out")
+    runs = compare(*words, accelerator="cpu")
+    with pytest.raises(CheckpointError, match="begun without a budget"):
+        compare(*words, accelerator="cpu", budget=5)
+    assert len(compare(*words, accelerator="cpu")) == len(runs)
+
+
 def test_more_devices_than_there_are_are_refused(squares: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="99 devices were asked for"):
         compare({"none": tiny(None)}, [0], squares, tmp_path / "out", accelerator="cuda", devices=99)

@@ -84,7 +84,7 @@ def train(
     with told_of_loss(), without_false_alarms():
         finished = on_first(fabric, lambda: _prepared(directory, resume))
         if finished is not None:
-            return _of_recipe(finished, recipe, directory)
+            return _as_asked(finished, recipe, budget, directory)
         splits = load_splits(recipe, data, fabric, cache, on_read, download)
         if not isinstance(budget, Budget):
             budget = settled_budget({recipe.name: recipe}, budget, splits, fabric, directory)
@@ -129,12 +129,18 @@ def _prepared(directory: Path, resume: bool) -> RunReport | None:
         raise CheckpointError(f"{str(directory / REPORT)!r} is not a report that can be read: {error}") from error
 
 
-def _of_recipe(report: RunReport, recipe: Recipe, directory: Path) -> RunReport:
+def _as_asked(report: RunReport, recipe: Recipe, budget: float | Budget | None, directory: Path) -> RunReport:
     """Returns a finished run's report.
 
     Raises:
-        CheckpointError: it is another recipe's.
+        CheckpointError: it is another recipe's, or of another budget.
     """
+    minutes = None if report.budget is None else report.budget["minutes"]
+    if isinstance(budget, (int, float)) and budget != minutes:
+        had = "no budget" if minutes is None else f"a budget of {minutes:g} minutes"
+        raise CheckpointError(
+            f"{str(directory)!r} holds a finished run with {had}, not {budget:g} minutes; choose another folder"
+        )
     asked = recipe.fingerprint
     made = report.fingerprint if report.budget is None else report.budget["recipes"].get(recipe.name)
     if asked not in (made, report.fingerprint):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from saccade.errors import CheckpointError, RecipeError
-from saccade.experiments.gate_comparison.job import RUNS, Finished, Job, Settings, carry_out
+from saccade.experiments.gate_comparison.job import RUNS, STATES, Finished, Job, Settings, carry_out
 from saccade.experiments.gate_comparison.workers import carry_out_in_workers
 from saccade.training import Recipe, RunReport, StepProgress, tasks
 from saccade.training.budget import Budget, saved_budget, settled_budget
@@ -161,6 +161,6 @@ def _prepared(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        return settled_budget(contenders, minutes, splits, fabric, directory)
+        return settled_budget(contenders, minutes, splits, fabric, directory, (RUNS, STATES))
     finally:
         torch.set_num_threads(before)
