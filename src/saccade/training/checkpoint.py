@@ -125,8 +125,8 @@ def _replace(path: Path, content: bytes | memoryview) -> None:
         os.replace(partial, path)
     except OSError as error:
         raise CheckpointError(
-            f"cannot write {str(path)!r}: {error.strerror}; what was written before is unharmed: make room and go on "
-            "with --resume"
+            f"cannot write {str(path)!r}: {error.strerror}; what was written before is unharmed: make room and give "
+            "the command again, train with --resume"
         ) from error
     finally:
         partial.unlink(missing_ok=True)
