@@ -56,6 +56,21 @@ def test_mistakes_end_with_one_line(call_refused: Callable[..., str], tmp_path: 
     assert "no images at" in call_refused("compare", "cifar100-short", *folders, "--budget", "1")
 
 
+@pytest.mark.parametrize("verb", ["train", "compare"])
+def test_a_mistake_leaves_no_folder_behind(
+    call: Callable[..., object], call_refused: Callable[..., str], squares: Path, tmp_path: Path, verb: str
+) -> None:
+    words = (verb, "cifar100-short", "--data", squares, *TINY)
+    ended = call(*words, "--output", tmp_path / "out", "--set", "network=cifar-resnet9")
+    assert ended.code == 2
+    assert "for small images: cifar-resnet110, " in ended.err
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").touch()
+    call(*words, "--output", tmp_path / "file" / "out")  # which decodes the images
+    assert "unknown optimiser" in call_refused(*words, "--output", tmp_path / "out", "--set", "optimiser=lion")
+    assert "cannot make the folder" in call_refused(*words, "--output", tmp_path / "file" / "out")
+
+
 def test_a_full_disk_and_another_recipe_end_with_one_line(
     call: Callable[..., object], squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

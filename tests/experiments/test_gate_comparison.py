@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from saccade.errors import CheckpointError, RecipeError
+from saccade.errors import CheckpointError, DivergenceError, RecipeError
 from saccade.experiments.gate_comparison import (
     Finished,
     compare,
@@ -85,6 +86,15 @@ def test_the_table_shows_p_beside_p_corrected_for_the_number_of_gates() -> None:
     assert "none 100, das 250" in table
 
 
+def test_the_table_of_detectors_tells_their_ap() -> None:
+    plain = report(0.36)
+    run = Finished("none", 0, dataclasses.replace(plain, recipe={**plain.recipe, "task": "detection"}))
+    table = to_markdown(rows([run]), [run], 1)
+    assert "| AP % |" in table
+    assert "those of backbone and pyramid alone" in table
+    assert "accuracy" not in table
+
+
 def tiny(gate: str | None) -> Recipe:
     """Returns a recipe of seconds."""
     plain = Recipe("tiny", network="cifar-resnet8", width=4, classes=2, batch=4, image_size=8, epochs=1)
@@ -104,9 +114,12 @@ def test_runs_go_on_beside_each_other_and_all_as_long_as_the_slowest_allows(
     assert [(run.label, run.report.steps) for run in runs] == [("none", 4), ("se", 4)]
     assert sorted(told) == [("none", False), ("none", True), ("se", False), ("se", True)]
     assert all(run.report.budget is not None and run.report.budget["minutes"] == 10 / 60 for run in runs)
+    assert [run.at_a_time for run in runs] == [2, 2]
+    assert "Up to 2 runs went on at a time" in to_markdown(rows(runs), runs, 2)
     budget = json.loads((tmp_path / "out" / "budget.json").read_text())
     assert budget["step_seconds"] == {"none": 1.0, "se": 2.0}
-    assert [run.report.steps for run in finished_runs(contenders, [0], tmp_path / "out")] == [4, 4]
+    finished = finished_runs(contenders, [0], tmp_path / "out")
+    assert [(run.report.steps, run.at_a_time) for run in finished] == [(4, 2), (4, 2)]
     monkeypatch.setattr(budgets, "_measured", lambda *_: pytest.fail("measured again"))
     for seed in (1, 2):
         state = tmp_path / "out" / "states" / f"se-seed{seed}"
@@ -114,6 +127,20 @@ def test_runs_go_on_beside_each_other_and_all_as_long_as_the_slowest_allows(
         (state / "state.pt").write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match=r"se-seed[12].*cannot be read"):
         compare({"se": tiny("se")}, [1, 2], squares, tmp_path / "out", accelerator="cpu", devices=2)
+
+
+def test_a_loss_that_is_not_finite_is_told_with_its_gate_and_seed(squares: Path, tmp_path: Path) -> None:
+    recipe = tiny("se").replace(learning_rate=1e30, epochs=4)
+    with pytest.raises(DivergenceError, match=r"^se, seed 3: the loss is \S+ at step \d"):
+        compare({"se": recipe}, [3], squares, tmp_path / "out", accelerator="cpu")
+
+
+def test_a_comparison_that_was_begun_without_a_budget_gets_none_later(squares: Path, tmp_path: Path) -> None:
+    words = ({"none": tiny(None)}, [0], squares, tmp_path / "out")
+    runs = compare(*words, accelerator="cpu")
+    with pytest.raises(CheckpointError, match="begun without a budget"):
+        compare(*words, accelerator="cpu", budget=5)
+    assert len(compare(*words, accelerator="cpu")) == len(runs)
 
 
 def test_more_devices_than_there_are_are_refused(squares: Path, tmp_path: Path) -> None:

@@ -38,9 +38,22 @@ def test_a_budget_gives_the_length_and_a_resumed_run_keeps_it(
     again = train(recipe, folder, tmp_path / "run", cache=tmp_path, accelerator="cpu", resume=True)
     assert again.fingerprint == report.fingerprint
     assert train(recipe, folder, tmp_path / "run", cache=tmp_path, resume=True, accelerator="cpu").steps == 9
+    with pytest.raises(CheckpointError, match=r"with a budget of 0\.2 minutes, not 5"):
+        train(recipe, folder, tmp_path / "run", cache=tmp_path, accelerator="cpu", resume=True, budget=5)
     (tmp_path / "run" / "report.json").unlink()
     with pytest.raises(CheckpointError, match=r"budget of 0\.2 minutes, not 5"):
         train(recipe, folder, tmp_path / "run", cache=tmp_path, accelerator="cpu", resume=True, budget=5)
+
+
+def test_a_run_that_was_begun_without_a_budget_gets_none_later(folder: Path, tmp_path: Path, recipe: Recipe) -> None:
+    recipe = recipe.replace(epochs=0.25)
+    train(recipe, folder, tmp_path / "run", cache=tmp_path, accelerator="cpu")
+    with pytest.raises(CheckpointError, match="with no budget, not 5"):
+        train(recipe, folder, tmp_path / "run", cache=tmp_path, accelerator="cpu", resume=True, budget=5)
+    (tmp_path / "run" / "report.json").unlink()
+    with pytest.raises(CheckpointError, match="begun without a budget"):
+        train(recipe, folder, tmp_path / "run", cache=tmp_path, accelerator="cpu", resume=True, budget=5)
+    train(recipe, folder, tmp_path / "run", cache=tmp_path, accelerator="cpu", resume=True)
 
 
 def test_measured_steps_are_those_of_the_machine_and_leave_no_trace(

@@ -64,6 +64,7 @@ def test_two_processes_make_the_steps_of_one(folder: Path, tmp_path: Path) -> No
     alone(folder, tmp_path, tmp_path / "one")
     ended = run([sys.executable, "-m", "saccade", *words(folder, tmp_path, tmp_path / "two", "--devices", 2)])
     assert ended.returncode == 0, ended.stderr
+    assert "Warning" not in ended.stderr
     assert ended.stdout.count("accuracy") == 1
     compare_runs(tmp_path / "one", tmp_path / "two")
 

@@ -57,6 +57,7 @@ def compare(
     from saccade.cli.training_progress import StepBar
     from saccade.experiments import gate_comparison
     from saccade.training.inputs import prepare
+    from saccade.training.report import measure_of
 
     plain = choose_recipe(recipe, settings, epochs=epochs)
     contenders = parse_contenders(plain, gates or ",".join(plain.contenders or USUAL))
@@ -74,7 +75,7 @@ def compare(
                 else:
                     bar.end(f"{label}, seed {seed}")
                     bar.say(
-                        f"{label}, seed {seed}: accuracy {100 * run.report.accuracy:.2f} %, "
+                        f"{label}, seed {seed}: {measure_of(run.report.recipe)} {100 * run.report.accuracy:.2f} %, "
                         f"{run.report.seconds:.0f} s, {run.report.images_per_second:.0f} images/s"
                     )
 
@@ -144,6 +145,7 @@ def _write(runs: list[Finished], output: Path, expected: int) -> None:
     from saccade.cli.figure import save_figure
     from saccade.experiments.gate_comparison import draw, rows, to_markdown
     from saccade.training.checkpoint import save_json, save_text
+    from saccade.training.report import measure_of
 
     timed = output / "inference.json"
     inference = json.loads(timed.read_text(encoding="utf-8")) if timed.is_file() else {}
@@ -158,5 +160,5 @@ def _write(runs: list[Finished], output: Path, expected: int) -> None:
         "environment": runs[0].report.environment,
     }
     save_json(output / f"{TABLE}.json", content)
-    save_figure(draw(found), output / f"{TABLE}.png")
+    save_figure(draw(found, measure_of(runs[0].report.recipe)), output / f"{TABLE}.png")
     typer.echo(markdown)

@@ -52,6 +52,7 @@ def train(
     from saccade.cli.training_progress import StepBar
     from saccade.training import train as run
     from saccade.training.processes import is_first, part
+    from saccade.training.report import measure_of
 
     chosen = choose_recipe(recipe, settings, epochs=epochs, seed=seed, precision=precision)
     chosen = _gated(chosen, gate, where, option)
@@ -68,7 +69,7 @@ def train(
     if not is_first():
         return
     typer.echo(
-        f"{'AP' if chosen.task == 'detection' else 'accuracy'} {100 * report.accuracy:.2f} % on "
+        f"{measure_of(report.recipe)} {100 * report.accuracy:.2f} % on "
         f"{report.test_images:,} test images after {report.steps:,} steps, "
         f"{report.seconds:.0f} s at {report.images_per_second:.0f} images/s; "
         f"{report.parameters:,} parameters, {report.macs / 1e6:.2f} M MACs; {output / 'report.md'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from saccade.errors import CheckpointError, RecipeError
-from saccade.training.checkpoint import save_json
+from saccade.training.checkpoint import STATE, make_folder, save_json
 from saccade.training.processes import on_first, summed
 from saccade.training.recipe import Recipe
 from saccade.training.run import Run
@@ -109,20 +109,39 @@ def saved_budget(directory: Path) -> Budget | None:
 
 
 def settled_budget(
-    recipes: Mapping[str, Recipe], minutes: float | None, splits: Splits, fabric: Fabric, directory: Path
+    recipes: Mapping[str, Recipe],
+    minutes: float | None,
+    splits: Splits,
+    fabric: Fabric,
+    directory: Path,
+    signs: Sequence[str] = (STATE,),
 ) -> Budget | None:
     """Returns the budget of a folder, or makes one from minutes and keeps it there; None without either.
 
+    Args:
+        recipes: by name; at least one.
+        minutes: a run may take, or None.
+        splits: the images.
+        fabric: launched.
+        directory: the folder.
+        signs: names of what is in it where a run was begun.
+
     Raises:
-        CheckpointError: the folder has a budget of other minutes or of another recipe.
+        CheckpointError: the folder has a budget of other minutes or of another recipe, or runs without one.
         RecipeError: not one step fits.
     """
-    found = on_first(fabric, lambda: saved_budget(directory))
+    found, begun = on_first(
+        fabric, lambda: (saved_budget(directory), any((directory / sign).exists() for sign in signs))
+    )
     if found is None:
         if minutes is None:
             return None
+        if begun:
+            raise CheckpointError(
+                f"{str(directory)!r} was begun without a budget; go on without one, or give another folder"
+            )
         made = make_budget(recipes, minutes, splits, fabric)
-        on_first(fabric, lambda: save_json(directory / FILE, made.to_dict()))
+        on_first(fabric, lambda: _keep(made, directory))
         return made
     if minutes is not None and minutes != found.minutes:
         raise CheckpointError(
@@ -133,6 +152,11 @@ def settled_budget(
         if found.recipes.get(name, recipe.fingerprint) != recipe.fingerprint:
             raise CheckpointError(f"the budget in {str(directory)!r} is of another recipe; choose another folder")
     return found
+
+
+def _keep(budget: Budget, directory: Path) -> None:
+    make_folder(directory)
+    save_json(directory / FILE, budget.to_dict())
 
 
 def _measured(recipe: Recipe, splits: Splits, fabric: Fabric) -> tuple[float, float]:

@@ -96,6 +96,18 @@ def save_bytes(path: Path, content: bytes) -> None:
     _replace(path, content)
 
 
+def make_folder(directory: Path) -> None:
+    """Makes a folder for the files of a run, or of several, and those that it lies in.
+
+    Raises:
+        CheckpointError: it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot make the folder {str(directory)!r}: {error.strerror}; choose another") from error
+
+
 def remove_leftovers(directory: Path) -> None:
     """Removes what a process that was killed while it wrote has left half-written in a directory."""
     for partial in directory.glob(f".*{PARTIAL}"):
@@ -113,8 +125,8 @@ def _replace(path: Path, content: bytes | memoryview) -> None:
         os.replace(partial, path)
     except OSError as error:
         raise CheckpointError(
-            f"cannot write {str(path)!r}: {error.strerror}; what was written before is unharmed: make room and go on "
-            "with --resume"
+            f"cannot write {str(path)!r}: {error.strerror}; what was written before is unharmed: make room and give "
+            "the command again, train with --resume"
         ) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from saccade.training.report import RunReport
+from saccade.training.report import RunReport, measure_of
 
 
 def draw_curves(report: RunReport) -> bytes:
-    """Returns a PNG: losses on the left, accuracies in percent on the right, over epochs."""
+    """Returns a PNG: losses on the left, accuracies in percent on the right, over epochs.
+
+    Args:
+        report: of a classifier; or of a detector, whose loss on the test images is not measured.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.5), layout="constrained", dpi=120)
@@ -20,16 +22,15 @@ def draw_curves(report: RunReport) -> bytes:
     for label, name in (("held out", "validation"), ("test", "test")):
         loss = [getattr(line, f"{name}_loss") for line in report.history]
         accuracy = [line.accuracy if name == "test" else line.validation_accuracy for line in report.history]
-        known = [
-            (epoch, own, 100 * share)
-            for epoch, own, share in zip(epochs, loss, accuracy, strict=True)
-            if share is not None
-        ]
-        if known:
-            times, own, shares = zip(*known, strict=True)
-            losses.plot(times, own, marker=".", label=label)
-            accuracies.plot(times, shares, marker=".", label=label)
-    for axes, name in ((losses, "cross-entropy, nats"), (accuracies, "accuracy, %")):
+        for axes, values, scale in ((losses, loss, 1), (accuracies, accuracy, 100)):
+            known = [(epoch, scale * value) for epoch, value in zip(epochs, values, strict=True) if value is not None]
+            if known:
+                axes.plot(*zip(*known, strict=True), marker=".", label=label)
+    measure = measure_of(report.recipe)
+    for axes, name in (
+        (losses, "cross-entropy, nats" if measure == "accuracy" else "loss"),
+        (accuracies, f"{measure}, %"),
+    ):
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
         axes.grid(alpha=0.3)

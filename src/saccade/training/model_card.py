@@ -6,7 +6,7 @@ from pathlib import Path
 
 from saccade.training.checkpoint import BEST, LAST, REPORT, save_bytes, save_json, save_text
 from saccade.training.curves import draw_curves
-from saccade.training.report import RunReport, machine_of
+from saccade.training.report import RunReport, machine_of, measure_of
 
 CARD = "report.md"
 CURVES = "curves.png"
@@ -43,34 +43,55 @@ def model_card(report: RunReport) -> str:
 
 
 def _result(report: RunReport) -> str:
+    measure = measure_of(report.recipe)
+    loss = "" if _detects(report) else f", loss {report.test_loss:.4f} nats"
     lines = [
-        f"- `{LAST}`, after step {report.steps:,}: accuracy {_percent(report.accuracy)} on {report.test_images:,} test "
-        f"images, loss {report.test_loss:.4f} nats"
+        f"- `{LAST}`, after step {report.steps:,}: {measure} {_percent(report.accuracy)} on {report.test_images:,} "
+        f"test images{loss}{_further(report)}"
     ]
     if report.best_test_accuracy is None:
         lines.append(
-            f"- `{BEST}`, after step {report.best_step:,}: accuracy {_percent(report.best_accuracy)} on the test "
+            f"- `{BEST}`, after step {report.best_step:,}: {measure} {_percent(report.best_accuracy)} on the test "
             "images, **by which it was chosen**: too high to compare with others"
         )
     else:
         lines.append(
-            f"- `{BEST}`, after step {report.best_step:,}: accuracy {_percent(report.best_test_accuracy)} on the test "
+            f"- `{BEST}`, after step {report.best_step:,}: {measure} {_percent(report.best_test_accuracy)} on the test "
             f"images; it was chosen by {report.validation_images:,} held-out training images "
             f"({_percent(report.best_accuracy)})"
         )
     return "\n".join(lines)
 
 
+def _further(report: RunReport) -> str:
+    """Returns further measures after the last step; those of which there was nothing to measure are -1 and left out."""
+    measure = measure_of(report.recipe)
+    return "".join(
+        f", {name} {_percent(value)}" for name, value in report.metrics.items() if name != measure and value >= 0
+    )
+
+
 def _network(report: RunReport) -> str:
     recipe = report.recipe
     size = recipe["image_size"]
     own = f", {report.gate_parameters:,} of them the gates'" if recipe["gate"] else ""
+    macs = f"{report.parameters:,} parameters{own}; {report.macs / 1e6:.2f} M multiply-accumulates"
+    normalisation = f"mean {_numbers(recipe['mean'])} taken off and divided by {_numbers(recipe['std'])}"
+    if _detects(report):
+        return (
+            f"{macs} in backbone and feature pyramid for the largest image, {size} x {recipe['longer_side']} pixels; "
+            "those of the heads depend on what is found.\n\n"
+            f"Takes a list of RGB images (3, H, W), 0..1, which it scales, and normalises with {normalisation}; "
+            f"returns boxes in pixels, scores, and labels from 1 to {recipe['classes']} of each."
+        )
     return (
-        f"{report.parameters:,} parameters{own}; {report.macs / 1e6:.2f} M multiply-accumulates for one image of "
-        f"{size} x {size} pixels.\n\n"
-        f"Takes RGB images, 0..1, with mean {_numbers(recipe['mean'])} taken off and divided by "
-        f"{_numbers(recipe['std'])}; returns {recipe['classes']} logits."
+        f"{macs} for one image of {size} x {size} pixels.\n\n"
+        f"Takes RGB images, 0..1, with {normalisation}; returns {recipe['classes']} logits."
     )
+
+
+def _detects(report: RunReport) -> bool:
+    return report.recipe.get("task") == "detection"
 
 
 def _data(report: RunReport) -> str:
@@ -122,11 +143,16 @@ def _machine(report: RunReport) -> str:
 
 def _use(report: RunReport) -> str:
     chosen = "best" if report.best_test_accuracy is not None else "last"
+    does, limit = (
+        ("Finds objects in images", "It finds nothing but its {} classes, and misses some of these")
+        if _detects(report)
+        else ("Classifies images", "It always names one of its {} classes, whatever it is shown")
+    )
     return (
-        f"Classifies images like those it was trained on: `saccade run CLIP --model {chosen}.safetensors`, or "
-        f"`saccade.training.load_trained(Path('{chosen}.safetensors'))`. It always names one of its "
-        f"{report.recipe['classes']} classes, whatever it is shown; accuracy on other images, on other sizes and under "
-        "other lighting was not measured, nor was its bias between groups of people. It is one run of one seed: "
+        f"{does} like those it was trained on: `saccade run CLIP --model {chosen}.safetensors`, or "
+        f"`saccade.training.load_trained(Path('{chosen}.safetensors'))`. "
+        f"{limit.format(report.recipe['classes'])}; {measure_of(report.recipe)} on other images, on other sizes and "
+        "under other lighting was not measured, nor was its bias between groups of people. It is one run of one seed: "
         "differences to another network want several (`saccade compare`)."
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from saccade.errors import RecipeError
+from saccade.errors import RecipeError, UnknownModelError
 from saccade.gates import gate_class
 from saccade.graph.registry import Registry
 from saccade.models.backbone import build
@@ -40,7 +40,10 @@ def build_network(recipe: Recipe) -> nn.Module:
     if recipe.network not in networks:
         if recipe.gate is not None:
             gate_class(recipe.gate)
-        model = build(recipe.network, published, recipe.classes)
+        try:
+            model = build(recipe.network, published, recipe.classes)
+        except UnknownModelError as error:
+            raise UnknownModelError(f"{error}; for small images: {', '.join(networks.names())}") from error
     else:
         if published:
             raise RecipeError(

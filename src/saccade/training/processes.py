@@ -106,6 +106,18 @@ def told_of_loss() -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def without_false_alarms() -> Iterator[None]:
+    """Silences what torch's DDP says where strides of a gradient and of its weight differ.
+
+    Autograd brings gradients into the strides of their weights but along axes of length 1, where strides mean nothing;
+    DDP compares these as well. So the deformable kernel of a DAS gate with one channel in a group makes it speak.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+        yield
+
+
 def on_first(fabric: Fabric, work: Callable[[], Result]) -> Result:
     """Does something in the first process alone, and returns its result in all.
 

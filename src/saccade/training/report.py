@@ -107,6 +107,11 @@ class RunReport:
         return cls(**{**values, "history": history, "classes": tuple(values.get("classes", ()))})
 
 
+def measure_of(recipe: Mapping[str, Any]) -> str:
+    """Returns the name of what a recipe's accuracy is: "accuracy", or "AP" for a detector."""
+    return "AP" if recipe.get("task") == "detection" else "accuracy"
+
+
 def machine_of(environment: Mapping[str, Any]) -> str:
     """Returns processor, threads and GPUs of an environment's dictionary in words."""
     gpus = "".join(f", {name}" for name in environment.get("accelerators", ()))

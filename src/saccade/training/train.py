@@ -13,11 +13,11 @@ import torch
 from saccade.errors import CheckpointError
 from saccade.training.budget import FILE as BUDGET
 from saccade.training.budget import Budget, settled_budget
-from saccade.training.checkpoint import LAST, REPORT, STATE, load_state, remove_leftovers
+from saccade.training.checkpoint import LAST, REPORT, STATE, load_state, make_folder, remove_leftovers
 from saccade.training.images import Progress as ReadingProgress
 from saccade.training.inputs import load_splits
 from saccade.training.model_card import write_report
-from saccade.training.processes import launch, on_first, told_of_loss
+from saccade.training.processes import launch, on_first, told_of_loss, without_false_alarms
 from saccade.training.progress import StepProgress
 from saccade.training.recipe import Recipe
 from saccade.training.report import RunReport
@@ -81,12 +81,11 @@ def train(
         MissingPackageError: Lightning Fabric or TensorBoard is not installed.
     """
     fabric = launch(recipe.precision, accelerator, devices, nodes)
-    with told_of_loss():
+    with told_of_loss(), without_false_alarms():
         finished = on_first(fabric, lambda: _prepared(directory, resume))
         if finished is not None:
-            return _of_recipe(finished, recipe, directory)
+            return _as_asked(finished, recipe, budget, directory)
         splits = load_splits(recipe, data, fabric, cache, on_read, download)
-        on_first(fabric, lambda: _made(directory))
         if not isinstance(budget, Budget):
             budget = settled_budget({recipe.name: recipe}, budget, splits, fabric, directory)
             recipe = recipe if budget is None else budget.applied(recipe)
@@ -94,6 +93,7 @@ def train(
             stack.enter_context(torch.random.fork_rng(devices=[]))
             torch.manual_seed(recipe.seed)
             run = Run(recipe, splits, directory, fabric)
+            on_first(fabric, lambda: make_folder(directory))  # not before, so that a mistake leaves none
             state = on_first(fabric, lambda: load_state(directory / STATE) if (directory / STATE).is_file() else None)
             if state is not None:
                 run.restore(state)
@@ -119,7 +119,7 @@ def _prepared(directory: Path, resume: bool) -> RunReport | None:
             "another folder"
         )
     remove_leftovers(directory)
-    if not there and not resume:
+    if not there and not resume and directory.is_dir():
         (directory / BUDGET).unlink(missing_ok=True)
     if REPORT not in there:
         return None
@@ -129,12 +129,18 @@ def _prepared(directory: Path, resume: bool) -> RunReport | None:
         raise CheckpointError(f"{str(directory / REPORT)!r} is not a report that can be read: {error}") from error
 
 
-def _of_recipe(report: RunReport, recipe: Recipe, directory: Path) -> RunReport:
+def _as_asked(report: RunReport, recipe: Recipe, budget: float | Budget | None, directory: Path) -> RunReport:
     """Returns a finished run's report.
 
     Raises:
-        CheckpointError: it is another recipe's.
+        CheckpointError: it is another recipe's, or of another budget.
     """
+    minutes = None if report.budget is None else report.budget["minutes"]
+    if isinstance(budget, (int, float)) and budget != minutes:
+        had = "no budget" if minutes is None else f"a budget of {minutes:g} minutes"
+        raise CheckpointError(
+            f"{str(directory)!r} holds a finished run with {had}, not {budget:g} minutes; choose another folder"
+        )
     asked = recipe.fingerprint
     made = report.fingerprint if report.budget is None else report.budget["recipes"].get(recipe.name)
     if asked not in (made, report.fingerprint):
@@ -143,10 +149,3 @@ def _of_recipe(report: RunReport, recipe: Recipe, directory: Path) -> RunReport:
             f"{made or report.fingerprint}, not {asked}); choose another folder"
         )
     return report
-
-
-def _made(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"cannot make the folder {str(directory)!r}: {error.strerror}; choose another") from error

@@ -87,6 +87,18 @@ def test_a_damaged_archive_is_told(archives: Path) -> None:
         prepare(archives)
 
 
+@pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning")
+def test_an_archive_that_breaks_within_leaves_nothing(archives: Path) -> None:
+    path = archives / ARCHIVES["train"]
+    with tarfile.open(path, "w") as archive:
+        add(archive, f"{NUMBERS[0]}.tar", b"nothing")
+    official.ARCHIVE_META["train"] = (path.name, hashlib.md5(path.read_bytes()).hexdigest())
+    before = sorted(archives.iterdir())
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        prepare(archives)
+    assert sorted(archives.iterdir()) == before
+
+
 def test_nothing_there_is_told_with_where_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train/WNID.*image-net\.org"):
         data_sets.get("imagenet").images(tmp_path, "train")

@@ -77,6 +77,11 @@ def test_a_detector_trains_and_goes_on_to_the_same_bits(boxes: Path, tmp_path: P
     assert 0 <= whole.accuracy <= 1
     assert whole.metrics["AP50"] >= whole.accuracy
     assert whole.gate_parameters > 0
+    card = (tmp_path / "whole" / "report.md").read_text()
+    assert f"after step 2: AP {100 * whole.accuracy:.2f} % on 3 test images, AP50" in card
+    assert "for the largest image, 48 x 64 pixels" in card
+    assert "Finds objects" in card
+    assert not any(word in card for word in ("nats", "logits", "accuracy", "-100"))
     with pytest.raises(KeyboardInterrupt):
         train(recipe, boxes, tmp_path / "parts", accelerator="cpu", save_every=0, on_step=stop)
     train(recipe, boxes, tmp_path / "parts", accelerator="cpu", resume=True)

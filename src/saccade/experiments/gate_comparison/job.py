@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from saccade.errors import DivergenceError
 from saccade.training import Recipe, RunReport, StepProgress, train
 from saccade.training.budget import Budget
-from saccade.training.checkpoint import save_json
+from saccade.training.checkpoint import make_folder, save_json
 
 RUNS = "runs"
 STATES = "states"
@@ -23,11 +24,14 @@ class Finished:
         label: of its contender.
         seed: of its recipe.
         report: what came out.
+        at_a_time: runs of the comparison that went on beside each other, this one included; None where it was not
+            written down.
     """
 
     label: str
     seed: int
     report: RunReport
+    at_a_time: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Settings:
         save_every: seconds between saved states within an epoch.
         budget: from which the runs' length was made, or None.
         threads: of a run on the CPU, where several go on at a time.
+        at_a_time: so many.
     """
 
     data: Path
@@ -68,6 +73,7 @@ class Settings:
     save_every: float
     budget: Budget | None
     threads: int
+    at_a_time: int
 
 
 def carry_out(
@@ -89,20 +95,24 @@ def carry_out(
     Raises:
         SaccadeError: as ``saccade.training.train``.
     """
-    report = train(
-        job.recipe,
-        settings.data,
-        settings.directory / STATES / job.name,
-        resume=True,
-        cache=settings.cache,
-        accelerator=settings.accelerator,
-        devices=devices,
-        budget=settings.budget,
-        save_every=settings.save_every,
-        environment=environment(),
-        on_step=None if on_step is None else lambda told: on_step(job.label, job.seed, told),
-    )
-    (settings.directory / RUNS).mkdir(parents=True, exist_ok=True)
-    content = {"label": job.label, "seed": job.seed, "report": report.to_dict()}
+    try:
+        report = train(
+            job.recipe,
+            settings.data,
+            settings.directory / STATES / job.name,
+            resume=True,
+            cache=settings.cache,
+            accelerator=settings.accelerator,
+            devices=devices,
+            budget=settings.budget,
+            save_every=settings.save_every,
+            environment=environment(),
+            on_step=None if on_step is None else lambda told: on_step(job.label, job.seed, told),
+        )
+    except DivergenceError as error:
+        raise DivergenceError(f"{job.label}, seed {job.seed}: {error}") from error
+    make_folder(settings.directory / RUNS)
+    together = settings.at_a_time
+    content = {"label": job.label, "seed": job.seed, "at_a_time": together, "report": report.to_dict()}
     save_json(settings.directory / RUNS / f"{job.name}.json", content)
-    return Finished(job.label, job.seed, report)
+    return Finished(job.label, job.seed, report, together)

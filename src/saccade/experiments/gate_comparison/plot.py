@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw(found: Sequence[Row]) -> Figure:
-    """Returns a plot of accuracy in percent against true MACs in millions, with 95 % intervals."""
+def draw(found: Sequence[Row], measure: str = "accuracy") -> Figure:
+    """Returns a plot of accuracy in percent against true MACs in millions, with 95 % intervals.
+
+    Args:
+        found: the rows of a comparison, at least one.
+        measure: what the accuracy is.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained", dpi=150)
@@ -27,6 +32,6 @@ def draw(found: Sequence[Row]) -> Figure:
         side, away = ("left", 5) if x <= middle else ("right", -5)  # towards the middle, where no edge cuts it
         axes.annotate(row.label, (x, y), xytext=(away, 5), textcoords="offset points", ha=side, fontsize=8)
     axes.set_xlabel("true MACs of one image, millions")
-    axes.set_ylabel("test accuracy, %")
+    axes.set_ylabel(f"test {measure}, %")
     axes.grid(alpha=0.3)
     return figure

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from saccade.errors import CheckpointError, RecipeError
-from saccade.experiments.gate_comparison.job import RUNS, Finished, Job, Settings, carry_out
+from saccade.experiments.gate_comparison.job import RUNS, STATES, Finished, Job, Settings, carry_out
 from saccade.experiments.gate_comparison.workers import carry_out_in_workers
 from saccade.training import Recipe, RunReport, StepProgress, tasks
 from saccade.training.budget import Budget, saved_budget, settled_budget
@@ -76,8 +76,9 @@ def compare(
         contenders = {label: made.applied(recipe) for label, recipe in contenders.items()}
     done = {(run.label, run.seed): run for run in finished_runs(contenders, seeds, directory)}
     jobs = [job for job in _queue(contenders, seeds) if (job.label, job.seed) not in done]
-    settings = Settings(data, directory, accelerator, cache, save_every, made, threads)
-    if at_a_time == 1 or len(jobs) < 2:
+    together = max(1, min(at_a_time, len(jobs)))
+    settings = Settings(data, directory, accelerator, cache, save_every, made, threads, together)
+    if together == 1:
         for job in jobs:
             if on_run is not None:
                 on_run(job.label, job.seed, None)
@@ -85,9 +86,7 @@ def compare(
             if on_run is not None:
                 on_run(job.label, job.seed, done[job.label, job.seed])
     else:
-        for run in carry_out_in_workers(
-            jobs, settings, devices, min(at_a_time, len(jobs)), environment, on_run, on_step
-        ):
+        for run in carry_out_in_workers(jobs, settings, devices, environment, on_run, on_step):
             done[run.label, run.seed] = run
     return [done[job.label, job.seed] for job in _queue(contenders, seeds)]
 
@@ -107,7 +106,8 @@ def finished_runs(contenders: Mapping[str, Recipe], seeds: Sequence[int], direct
         if not path.is_file():
             continue
         try:
-            report = RunReport.from_dict(json.loads(path.read_text(encoding="utf-8"))["report"])
+            content = json.loads(path.read_text(encoding="utf-8"))
+            report = RunReport.from_dict(content["report"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{str(path)!r} is not a run's report that can be read: {error}") from error
         if report.fingerprint != job.recipe.fingerprint:
@@ -115,7 +115,7 @@ def finished_runs(contenders: Mapping[str, Recipe], seeds: Sequence[int], direct
                 f"{str(path)!r} is a run of another recipe ({report.fingerprint}, not {job.recipe.fingerprint}); give "
                 "the recipe and settings of that comparison, or another --output"
             )
-        found.append(Finished(job.label, job.seed, report))
+        found.append(Finished(job.label, job.seed, report, content.get("at_a_time")))
     return found
 
 
@@ -158,13 +158,9 @@ def _prepared(
     first = next(iter(contenders.values()))
     fabric = launch(first.precision, accelerator, 1, 1)
     splits = load_splits(first, data, fabric, cache, on_read)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"cannot make the folder {str(directory)!r}: {error.strerror}; choose another") from error
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        return settled_budget(contenders, minutes, splits, fabric, directory)
+        return settled_budget(contenders, minutes, splits, fabric, directory, (RUNS, STATES))
     finally:
         torch.set_num_threads(before)

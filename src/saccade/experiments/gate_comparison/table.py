@@ -9,7 +9,7 @@ from typing import Any
 
 from saccade.experiments.gate_comparison.job import Finished
 from saccade.experiments.gate_comparison.statistics import Interval, holm, paired_difference, summarise
-from saccade.training.report import machine_of
+from saccade.training.report import machine_of, measure_of
 
 REFERENCE = "none"
 
@@ -90,15 +90,16 @@ def to_markdown(
         timed_in: the environment in which inference was timed; None where it was not.
     """
     recipe = runs[0].report.recipe
+    measure = measure_of(recipe)
     lines = [
         f"# Gates compared: {recipe['name']}",
         "",
         f"{_network(recipe)}, {recipe['epochs']:g} epochs of "
         f"{runs[0].report.training_images:,} images ({runs[0].report.steps:,} steps of {recipe['batch']}), the same "
-        f"for all; accuracy on {runs[0].report.test_images:,} test images after the last step. "
+        f"for all; {measure} on {runs[0].report.test_images:,} test images after the last step. "
         f"{len(runs)} of {expected} runs are finished.",
         "",
-        "| gate | runs | accuracy % | minus none, paired | p | p, Holm | parameters | MACs M | training s | images/s "
+        f"| gate | runs | {measure} % | minus none, paired | p | p, Holm | parameters | MACs M | training s | images/s "
         "| inference ms |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -112,11 +113,15 @@ def to_markdown(
             f"| {row.images_per_second:.0f} | {inference} |"
         )
     environment = runs[0].report.environment
+    together = max(run.at_a_time or 1 for run in runs)
+    beside = (
+        f" Up to {together} runs went on at a time; training times are of runs beside others." if together > 1 else ""
+    )
     lines += [
         "",
         "± is the half width of the 95 % interval by Student's t over the seeds; p is of the paired t test against "
         "none, two-sided, beside it corrected for the number of gates by Holm's method. MACs are counted in truth, "
-        "deformable kernels included.",
+        f"deformable kernels included{'; those of backbone and pyramid alone' if measure == 'AP' else ''}.{beside}",
     ]
     budget = runs[0].report.budget
     if budget is not None:

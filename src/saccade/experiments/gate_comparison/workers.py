@@ -23,7 +23,6 @@ def carry_out_in_workers(
     jobs: Sequence[Job],
     settings: Settings,
     devices: int,
-    count: int,
     environment: Callable[[], Mapping[str, Any]],
     on_run: Callable[[str, int, Finished | None], None] | None,
     on_step: Callable[[str, int, StepProgress], None] | None,
@@ -32,9 +31,8 @@ def carry_out_in_workers(
 
     Args:
         jobs: to do, in order.
-        settings: of the comparison.
+        settings: of the comparison; say how many processes there are.
         devices: among which the processes are shared.
-        count: of processes.
         environment: called once a run, in its process.
         on_run: called here with label and seed when a run begins, and with what came out.
         on_step: called here with label, seed and how far a run has come, twice a second at most.
@@ -45,6 +43,7 @@ def carry_out_in_workers(
     """
     context = multiprocessing.get_context("spawn")
     waiting, messages = context.Queue(), context.Queue()
+    count = settings.at_a_time
     for job in [*jobs, *[None] * count]:
         waiting.put(job)
     workers = [

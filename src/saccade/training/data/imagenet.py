@@ -6,6 +6,8 @@ ILSVRC2012_img_val.tar at image-net.org.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 from saccade.errors import DataError
@@ -50,16 +52,22 @@ def imagenet(folder: Path, split: str) -> Listing:
 
 
 def _unpack(folder: Path, split: str) -> None:
+    """Has torchvision unpack a split beside its place, so that one that was broken off is not taken for a whole one."""
     from torchvision.datasets import ImageNet
 
     if not (folder / DEVKIT).is_file():
         raise DataError(f"{ARCHIVES[split]} needs {DEVKIT} beside it in {str(folder)!r}; get it at image-net.org")
     try:
-        ImageNet(str(folder), split)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".unpacking-") as place:
+            for name in (ARCHIVES[split], DEVKIT):
+                (Path(place) / name).symlink_to((folder / name).resolve())
+            ImageNet(place, split)
+            os.replace(Path(place) / split, folder / split)
+    except OSError as error:
+        raise DataError(f"cannot unpack to {str(folder / split)!r}: {error.strerror or error}; make room") from error
     except Exception as error:  # whatever torchvision raises for damaged ones
-        raise DataError(
-            f"the archives in {str(folder)!r} cannot be unpacked: {' '.join(str(error).split())[:200]}; get them again"
-        ) from error
+        what = " ".join(str(error).split()).partition(". ")[0]
+        raise DataError(f"the archives in {str(folder)!r} cannot be unpacked: {what}; get them again") from error
 
 
 data_sets.register("imagenet")(DataSet(imagenet, prepare))

@@ -1,7 +1,7 @@
 """CIFAR-100 as in the DAS paper.
 
 Paper: Salajegheh et al. 2023, arXiv 2311.12091, Section 4.1 and Table 3.
-Command: saccade train cifar100 --data DIR --gate das
+Command: saccade train cifar100 --data DIR --output DIR --gate das
 Cost: 300 epochs of 50,000 images; hours on a GPU, months on one core.
 Expected: the paper prints 78.25 % for ResNet-18, 78.55 with Triplet, 79.04 with DAS; for ResNet-50 77.74, 79.22,
 80.54; from single runs.

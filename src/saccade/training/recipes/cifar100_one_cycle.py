@@ -26,7 +26,7 @@ CIFAR100_ONE_CYCLE = recipes.register("cifar100-one-cycle")(
         evaluate_every=0,
         paper="a short form of Section 4.1 of arXiv 2311.12091",
         cost="8 epochs of 50,000 images: 13 to 62 s a run on a large GPU",
-        expected="results/cifar100-resnet18",
+        expected="no gate 66.2 % in the mean of three seeds, se 65.1, cbam 63.9",
         contenders=("none", "se", "cbam", "triplet", "das", "das-identity"),
     )
 )

@@ -3,8 +3,8 @@
 Paper: none; a short form of Section 4.1 of arXiv 2311.12091 for comparisons under a small budget.
 Command: saccade compare cifar100-short --gates none,se,cbam,triplet,das,das-identity --seeds 3 --data DIR --output DIR
 Cost: an epoch takes 100 s on one core of a server without a gate, and up to three times that with one.
-Expected: 8 % after 0.4 epochs, one seed, without a gate; far from converged, so that gates are compared on how fast
-they learn.
+Expected: without a gate 8 % after 0.4 epochs, one seed, and 23.2 % after 1.7, three (results/cifar100-gates); far from
+converged, so that gates are compared on how fast they learn.
 """
 
 from saccade.training.recipe import Recipe
@@ -26,6 +26,6 @@ CIFAR100_SHORT = recipes.register("cifar100-short")(
         evaluate_every=1,
         paper="a short form of Section 4.1 of arXiv 2311.12091",
         cost="100 s an epoch without a gate on one core",
-        expected="8 % after 0.4 epochs, without a gate",
+        expected="without a gate 8 % after 0.4 epochs, 23.2 % after 1.7",
     )
 )
