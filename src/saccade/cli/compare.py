@@ -65,7 +65,7 @@ def compare(
     if report_only:
         runs = gate_comparison.finished_runs(contenders, every, output)
     else:
-        with StepBar() as bar:
+        with StepBar(measure_of(plain.to_dict())) as bar:
             if download:
                 prepare(plain, data, True, bar.read)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 WIDTH = 17
+INDENT = 4
 
 
 def recipes(
@@ -25,16 +26,14 @@ def recipes(
 
 def _list() -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.padding import Padding
 
     from saccade.training import recipes as known
 
-    table = Table(show_lines=True)
-    table.add_column("recipe", no_wrap=True)
-    for title in ("network, data", "cost", "expected", "paper"):
-        table.add_column(title)
+    console = Console(highlight=False)
     for name in known:
         recipe = known.get(name)
-        network = f"{recipe.detector} on {recipe.network}" if recipe.task == "detection" else recipe.network
-        table.add_row(name, f"{network}, {recipe.data}", recipe.cost, recipe.expected, recipe.paper)
-    Console().print(table)
+        network = f"{recipe.detector} with {recipe.network}" if recipe.task == "detection" else recipe.network
+        console.print(f"[bold]{name}[/bold]: {network} on {recipe.data}")
+        for told in (f"cost: {recipe.cost}", f"expected: {recipe.expected}", recipe.paper):
+            console.print(Padding(told, (0, 0, 0, INDENT)), markup=False)

@@ -56,7 +56,7 @@ def train(
 
     chosen = choose_recipe(recipe, settings, epochs=epochs, seed=seed, precision=precision)
     chosen = _gated(chosen, gate, where, option)
-    with first_speaks(), StepBar() as bar:
+    with first_speaks(), StepBar(measure_of(chosen.to_dict())) as bar:
         label = chosen.gate or "no gate"
         bar.start(label)
         report = run(

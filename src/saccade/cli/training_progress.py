@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 class StepBar:
     """Shows on stderr how far a run has come and how long it will still take: a bar, or where stderr is no terminal a
-    line an epoch."""
+    line an epoch.
 
-    def __init__(self) -> None:
+    Args:
+        measure: what a run's accuracy is.
+    """
+
+    def __init__(self, measure: str = "accuracy") -> None:
+        self._measure = measure
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -47,7 +52,7 @@ class StepBar:
 
     def step(self, told: StepProgress, description: str) -> None:
         """Moves a run on."""
-        accuracy = "" if told.accuracy is None else f", accuracy {100 * told.accuracy:.2f} %"
+        accuracy = "" if told.accuracy is None else f", {self._measure} {100 * told.accuracy:.2f} %"
         left = "" if told.seconds_left is None else f", {duration(told.seconds_left)} left"
         note = f"loss {told.loss:.3f}, {told.images_per_second:.0f} images/s{accuracy}{left}"
         if told.epoch_ended and not self._shown.is_terminal:

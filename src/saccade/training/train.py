@@ -51,7 +51,7 @@ def train(
 
     Args:
         recipe: what to do.
-        data: folder of the recipe's data set: for most, train/CLASS/* and test/CLASS/*.
+        data: folder of the recipe's data set: for most, ``train/CLASS/*`` and ``test/CLASS/*``.
         directory: of the run's files; made when missing.
         resume: goes on from where a run of the same recipe in that directory was stopped, and gives the same weights
             as if it had not been; starts one where there is none; returns the report of a finished one.
