@@ -70,8 +70,9 @@ def assert_exact(graph: Graph, frame: torch.Tensor, expected: torch.Tensor) -> N
     frame = frame.clone()
     frame[:, :, 5, 5] += 1
     assert torch.equal(session(frame), session.dense(frame))
-    (joined,) = (operator for operator in graph.operators if isinstance(operator, PlaceConcatenate))
-    assert 0 < float(session.change_maps()[joined.name].float().mean()) < 0.5
+    joined = [operator for operator in graph.operators if isinstance(operator, PlaceConcatenate)]
+    last = joined[0] if joined else graph.operators[-1]
+    assert 0 < float(session.change_maps()[last.name].float().mean()) < 0.5
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -142,14 +143,95 @@ def test_the_decoding_of_anchor_boxes_is_native(count: int) -> None:
         assert_exact(graph, frame, model(frame))
 
 
-def test_softmax_over_some_channels_makes_the_others_places() -> None:
+def test_softmax_over_a_group_of_many_channels_makes_the_groups_places() -> None:
     def scores(maps: list[torch.Tensor]) -> torch.Tensor:
         n, _, h, w = maps[0].shape
-        return maps[0].view(n, ANCHORS, CLASSES, h, w).softmax(2)
+        return maps[0].view(n, 9, CLASSES, h, w).softmax(2)
+
+    model, frame = Heads(scores, 9 * CLASSES).eval(), image(2)
+    graph = captured(model, frame)
+    assert kinds(graph) == [PlaceConcatenate, Softmax]
+    with torch.no_grad():
+        assert_exact(graph, frame, model(frame))
+
+
+@pytest.mark.parametrize("logarithm", [False, True])
+@pytest.mark.parametrize("inner", [False, True])
+def test_few_groups_of_channels_have_a_softmax_each(inner: bool, logarithm: bool) -> None:
+    def scores(maps: list[torch.Tensor]) -> torch.Tensor:
+        n, _, h, w = maps[0].shape
+        function = torch.log_softmax if logarithm else torch.softmax
+        if inner:
+            return function(maps[0].view(n, CLASSES, ANCHORS, h, w), 1)
+        return function(maps[0].view(n, ANCHORS, CLASSES, h * w), 2)
 
     model, frame = Heads(scores).eval(), image(2)
     graph = captured(model, frame)
-    assert kinds(graph) == [PlaceConcatenate, Softmax]
+    assert kinds(graph).count(Softmax) == ANCHORS
+    assert PlaceConcatenate not in kinds(graph)
+    assert graph.fallbacks() == []
+    with torch.no_grad():
+        assert_exact(graph, frame, model(frame))
+
+
+class Distances(nn.Module):
+    """Boxes from distributions over distances to their sides (generalised focal loss), as YOLOv8's head decodes them.
+
+    Args:
+        bins: of each distribution.
+        outputs: numbers made of each distribution: 1 there.
+    """
+
+    def __init__(self, bins: int, outputs: int, bias: bool) -> None:
+        super().__init__()
+        self.bins = bins
+        self.layers = nn.ModuleList(nn.Conv2d(3, 4 * bins + CLASSES, 3, 2**level, 1) for level in range(3))
+        self.expected = nn.Conv2d(bins, outputs, 1, bias=bias)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        n = image.shape[0]
+        maps = [layer(image) for layer in self.layers]
+        anchors = torch.cat([self.centres(*x.shape[2:]) for x in maps], 1)
+        strides = torch.cat([torch.full((1, x[0, 0].numel()), 2.0**level) for level, x in enumerate(maps)], 1)
+        joined = torch.cat([x.view(n, 4 * self.bins + CLASSES, -1) for x in maps], 2)
+        box, classes = joined.split((4 * self.bins, CLASSES), 1)
+        places = box.shape[2]
+        likely = box.view(n, 4, self.bins, places).transpose(2, 1).softmax(1)
+        sides = self.expected(likely)
+        if sides.shape[1] > 1:
+            return sides.transpose(1, 2).flatten(1, 2)
+        first, last = sides.view(n, 4, places).chunk(2, 1)
+        start, end = anchors[None] - first, anchors[None] + last
+        return torch.cat((torch.cat(((start + end) / 2, end - start), 1) * strides, classes.sigmoid()), 1)
+
+    @staticmethod
+    def centres(rows: int, columns: int) -> torch.Tensor:
+        y, x = torch.meshgrid(torch.arange(rows) + 0.5, torch.arange(columns) + 0.5, indexing="ij")
+        return torch.stack((x, y)).flatten(1)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(("bins", "outputs", "bias"), [(16, 1, False), (5, 1, True), (6, 3, True)])
+def test_boxes_from_distributions_are_native(bins: int, outputs: int, bias: bool, count: int) -> None:
+    torch.manual_seed(0)
+    model, frame = Distances(bins, outputs, bias).eval(), image(count)
+    graph = captured(model, frame)
+    assert graph.fallbacks() == []
+    with torch.no_grad():
+        assert_exact(graph, frame, model(frame))
+
+
+def test_a_pointwise_convolution_sees_rearranged_places_where_they_lie() -> None:
+    layer = nn.Conv2d(CLASSES, 5, 1)
+
+    def scores(maps: list[torch.Tensor]) -> torch.Tensor:
+        n, _, h, w = maps[0].shape
+        turned = maps[0].view(n, ANCHORS, CLASSES, h, w).permute(0, 2, 4, 1, 3).flatten(3)
+        return layer(turned)
+
+    model, frame = Heads(scores).eval(), image(2)
+    graph = captured(model, frame)
+    assert graph.fallbacks() == []
     with torch.no_grad():
         assert_exact(graph, frame, model(frame))
 

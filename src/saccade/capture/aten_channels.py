@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from saccade.capture.builder import GraphBuilder, NotNative
-from saccade.capture.layout import BATCH, CHANNEL, COLUMN, ROW, Atom, Dimension, Value, merge_atoms
+from saccade.capture.channel_groups import channel_numbers, renumbered
+from saccade.capture.layout import BATCH, CHANNEL, COLUMN, ROW, Atom, Dimension, Value
 from saccade.capture.lowering import lowers
 from saccade.capture.places import join_places
 from saccade.graph import ChannelGather, Concatenate, MaxPool, Pad
@@ -51,11 +52,11 @@ def _join_channels(builder: GraphBuilder, values: Sequence[Value], dim: int) -> 
     tensor = builder.emit(Concatenate, [value.tensor for value in values], shape)
     numbers: list[torch.Tensor] = []
     for value in values:
-        numbers.append(_channel_numbers(value, dim) + sum(part.numel() for part in numbers))
+        numbers.append(channel_numbers(value, dim) + sum(part.numel() for part in numbers))
     order = tuple(torch.cat(numbers, 1).flatten().tolist())
     if order != tuple(range(channels)):  # where other dimensions hold channels too, such as anchors
         tensor = builder.emit(ChannelGather, [tensor], shape, indices=order)
-    return Value(tensor, shape, _renumbered(first, dim, sum(value.shape[dim] for value in values), channels))
+    return Value(tensor, shape, renumbered(first, dim, sum(value.shape[dim] for value in values), channels))
 
 
 def _constant_image(builder: GraphBuilder, tensor: torch.Tensor, dim: int) -> Value:
@@ -85,42 +86,10 @@ def take(builder: GraphBuilder, input: Value, dim: int, positions: Sequence[int]
 
 def _take_channels(builder: GraphBuilder, value: Value, dim: int, positions: Sequence[int]) -> Value:
     """Adds a gather of the channels of a dimension; all other dimensions may hold channels too."""
-    chosen = _channel_numbers(value, dim).index_select(1, torch.tensor(positions))
+    chosen = channel_numbers(value, dim).index_select(1, torch.tensor(positions))
     shape = (value.stored[BATCH], chosen.numel(), *value.stored[2:])
     tensor = builder.emit(ChannelGather, [value.tensor], shape, indices=tuple(chosen.flatten().tolist()))
-    return Value(tensor, shape, _renumbered(value, dim, len(positions), chosen.numel()))
-
-
-def _channel_numbers(value: Value, dim: int) -> torch.Tensor:
-    """Returns the stored channels as the model sees them, (before, size, behind), where ``dim`` is all channels.
-
-    ``before`` and ``behind`` count the channels that the other dimensions hold.
-    """
-    atoms = [(index, atom) for index, atoms in enumerate(value.dimensions) for atom in atoms if atom.axis == CHANNEL]
-    numbers = torch.zeros([atom.size for _, atom in atoms], dtype=torch.int64)
-    for place, (_, atom) in enumerate(atoms):
-        steps = torch.arange(atom.size) * atom.stride
-        numbers = numbers + steps.reshape([-1 if axis == place else 1 for axis in range(len(atoms))])
-    before = math.prod(atom.size for index, atom in atoms if index < dim)
-    return numbers.reshape(before, value.shape[dim], -1)
-
-
-def _renumbered(value: Value, dim: int, size: int, channels: int) -> tuple[Dimension, ...]:
-    """Returns a value's dimensions when ``dim`` has another size and all channels are stored as they are seen."""
-    dimensions: list[Dimension] = []
-    for index, old in enumerate(value.dimensions):
-        if index == dim:
-            channels //= size
-            dimensions.append((Atom(CHANNEL, channels, size),) if size > 1 else ())
-            continue
-        new: list[Atom] = []
-        for atom in old:
-            if atom.axis == CHANNEL:
-                channels //= atom.size
-                atom = Atom(CHANNEL, channels, atom.size)
-            new.append(atom)
-        dimensions.append(merge_atoms(new))
-    return tuple(dimensions)
+    return Value(tensor, shape, renumbered(value, dim, len(positions), chosen.numel()))
 
 
 def _take_places(builder: GraphBuilder, value: Value, dim: int, axis: int, positions: Sequence[int]) -> Value:

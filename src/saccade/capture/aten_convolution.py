@@ -9,6 +9,7 @@ import torch
 
 from saccade.capture.aten_views import channel_dimension
 from saccade.capture.builder import GraphBuilder, NotNative, float_weight
+from saccade.capture.channel_groups import group_channels, regrouped
 from saccade.capture.layout import BATCH, CHANNEL, Value, stored_order
 from saccade.capture.lowering import lowers
 from saccade.graph import Convolution, Linear, Padding, Pair, TransposedConvolution
@@ -41,6 +42,8 @@ def convolution(
 ) -> Value:
     """Adds a convolution of a value of shape (N, C, H, W)."""
     require_constant(weight, bias)
+    if _sees_places_one_by_one(input, weight, stride, padding, groups):
+        return _convolve_groups(builder, input, weight, bias)
     value = builder.native(input)
     before, after = padding[:2], padding[2:]
     sides = [
@@ -62,6 +65,32 @@ def convolution(
         groups=groups,
     )
     return Value.of(tensor, shape)
+
+
+def _sees_places_one_by_one(value: Value, weight: torch.Tensor, stride: Pair, padding: Padding, groups: int) -> bool:
+    """Returns whether it does not matter in which order places lie, and other channels may count as places."""
+    pointwise = weight.shape[2:] == (1, 1) and groups == 1 and stride == (1, 1) and not any(padding)
+    images = len(value.stored) == 4 and value.is_axis(0, BATCH) and not value.axes_of(1) - {CHANNEL}
+    in_place = value.rank == 4 and all(value.is_axis(axis, axis) for axis in (2, 3))
+    return pointwise and images and not in_place and value.dtype == torch.float32
+
+
+def _convolve_groups(builder: GraphBuilder, input: Value, weight: torch.Tensor, bias: torch.Tensor | None) -> Value:
+    """Adds a 1 x 1 convolution over some of the channels: the same for each group of them."""
+    value = group_channels(builder, input, 1)
+    outputs, groups = weight.shape[0], value.stored[CHANNEL] // value.shape[1]
+    tensor = builder.emit(
+        Convolution,
+        [value.tensor],
+        (value.stored[BATCH], outputs * groups, *value.stored[2:]),
+        weight=float_weight(weight.repeat(groups, 1, 1, 1)),
+        bias=None if bias is None else float_weight(bias.repeat(groups)),
+        stride=(1, 1),
+        padding=(0, 0, 0, 0),
+        dilation=(1, 1),
+        groups=groups,
+    )
+    return regrouped(value, 1, tensor, outputs)
 
 
 def _require_images(input: Any, weight: Any) -> None:

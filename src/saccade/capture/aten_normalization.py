@@ -8,10 +8,14 @@ from typing import Any
 import torch
 
 from saccade.capture.builder import GraphBuilder, NotNative, float_weight
+from saccade.capture.channel_groups import softmax_by_groups
 from saccade.capture.layout import BATCH, CHANNEL, Value, stored_order
 from saccade.capture.lowering import lower, lowers
 from saccade.capture.places import join_places
 from saccade.graph import GroupMoments, LayerNormalization, Softmax, Standardization
+
+FEW_GROUPS = 8
+"""Groups of channels that are given a softmax each; more become places, which moves them all."""
 
 
 def normalize_channels(
@@ -202,6 +206,8 @@ def _over_channels(builder: GraphBuilder, input: Value, dim: int, dtype: Any, lo
     if value.axes_of(dim) - {CHANNEL}:
         raise NotNative("its softmax is not over channels")
     if not value.covers_axis(dim, CHANNEL):
+        if value.stored[CHANNEL] // value.shape[dim] <= FEW_GROUPS:
+            return softmax_by_groups(builder, value, dim, logarithm)
         value = join_places(builder, [value], _other_dimensions(value, dim))
     return builder.emit_like(value, Softmax, logarithm=logarithm)
 
