@@ -149,6 +149,14 @@ def test_choice_of_channels_becomes_gathers(function: Callable[..., Any]) -> Non
     assert set(kinds(captured(Network(function), image()))) == {ChannelGather}
 
 
+@pytest.mark.parametrize(("start", "end"), [(0, 2), (1, 3), (2, None), (None, None)])
+def test_channels_that_are_written_over_are_joined_with_the_rest(start: int | None, end: int | None) -> None:
+    def written_over(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return torch.slice_scatter(x, x[:, start:end].relu() + 1, 1, start, end)
+
+    assert fallback_targets(captured(Network(written_over), image())) == set()
+
+
 @pytest.mark.parametrize(
     "function",
     [

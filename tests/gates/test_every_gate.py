@@ -151,6 +151,8 @@ def test_autocast_on_a_gpu_stays_close(name, kind) -> None:
 
 @every_gate
 def test_a_gate_compiles_without_a_graph_break(name) -> None:
+    if name == "abn" and torch.__version__ < (2, 14):
+        pytest.skip("older releases of torch break the graph where it asks whether scores are collected")
     torch.compiler.reset()
     gate, x = make(name), features()
     compiled = torch.compile(gate, backend="aot_eager", fullgraph=True)
@@ -159,6 +161,8 @@ def test_a_gate_compiles_without_a_graph_break(name) -> None:
 
 @every_gate
 def test_a_gate_exports_and_the_graph_computes_the_same(name) -> None:
+    if name in ("abn", "dat") and torch.__version__ < (2, 8):
+        pytest.skip("older releases of torch export it non-strictly alone")
     gate, x = make(name), features()
     program = torch.export.export(gate, (x,))
     torch.testing.assert_close(program.module()(x), gate(x), rtol=1e-4, atol=1e-5)

@@ -121,6 +121,26 @@ def slice_(
     return take(builder, input, dim, range(input.shape[dim])[start:end:step])
 
 
+@lowers("aten.slice_scatter.default")
+def slice_scatter(
+    builder: GraphBuilder,
+    input: Any,
+    src: Any,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+) -> Value:
+    """Positions in a row that are written over: what is before them, what is written, and what is behind."""
+    if not isinstance(input, Value) or not isinstance(src, Value) or step != 1:
+        raise NotNative("it writes over a constant, or in steps")
+    dim %= input.rank
+    written = range(input.shape[dim])[start:end]
+    ends = [(0, written.start), (written.stop, input.shape[dim])]
+    before, behind = ([slice_(builder, input, dim, *cut)] if cut[0] < cut[1] else [] for cut in ends)
+    return cat(builder, [*before, src, *behind], dim)
+
+
 @lowers("aten.narrow.default")
 def narrow(builder: GraphBuilder, input: Value, dim: int, start: int, length: int) -> Value:
     """Consecutive positions."""
