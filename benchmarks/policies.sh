@@ -8,7 +8,7 @@
 #   saccade train cifar100-short --set network=resnet18 --set image_size=64 --set crop_padding=8 --set evaluate_every=0 \
 #       --budget 75 --data CIFAR100 --output OUT     (the weights are OUT/last.safetensors)
 # The environment variables POLICIES and PEERS change what is compared.
-# Cost: on one core four minutes for each detector at its own size, 12 for two clips of ResNet-18, more for the others.
+# Cost: on one core four minutes for each detector at its own size, 10 at 384x640, 20 for ResNet-20, 40 for ResNet-18.
 # Needs data/video and models in the folder that SACCADE_DATA names.
 set -euo pipefail
 cd "$(dirname "$0")"
