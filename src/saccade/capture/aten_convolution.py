@@ -79,18 +79,10 @@ def _convolve_groups(builder: GraphBuilder, input: Value, weight: torch.Tensor, 
     """Adds a 1 x 1 convolution over some of the channels: the same for each group of them."""
     value = group_channels(builder, input, 1)
     outputs, groups = weight.shape[0], value.stored[CHANNEL] // value.shape[1]
-    tensor = builder.emit(
-        Convolution,
-        [value.tensor],
-        (value.stored[BATCH], outputs * groups, *value.stored[2:]),
-        weight=float_weight(weight.repeat(groups, 1, 1, 1)),
-        bias=None if bias is None else float_weight(bias.repeat(groups)),
-        stride=(1, 1),
-        padding=(0, 0, 0, 0),
-        dilation=(1, 1),
-        groups=groups,
-    )
-    return regrouped(value, 1, tensor, outputs)
+    stored = Value.of(value.tensor, value.stored)
+    weights, biases = weight.repeat(groups, 1, 1, 1), None if bias is None else bias.repeat(groups)
+    result = convolution(builder, stored, weights, biases, (1, 1), (0, 0, 0, 0), (1, 1), groups)
+    return regrouped(value, 1, result.tensor, outputs)
 
 
 def _require_images(input: Any, weight: Any) -> None:

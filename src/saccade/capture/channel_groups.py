@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
@@ -26,21 +27,31 @@ def channel_numbers(value: Value, dim: int) -> torch.Tensor:
     return numbers.reshape(before, value.shape[dim], -1)
 
 
-def renumbered(value: Value, dim: int, size: int, channels: int) -> tuple[Dimension, ...]:
-    """Returns a value's dimensions when ``dim`` has another size and all channels are stored as they are seen."""
-    dimensions: list[Dimension] = []
-    for index, old in enumerate(value.dimensions):
+def renumbered(
+    value: Value, dim: int, size: int, channels: int, order: Iterable[int] | None = None
+) -> tuple[Dimension, ...]:
+    """Returns a value's dimensions when ``dim`` has another size and all channels are stored in a new order.
+
+    Args:
+        value: stored as (N, C, H, W).
+        dim: all channels.
+        size: of ``dim``.
+        channels: of all dimensions together.
+        order: of the dimensions whose channels are stored outermost first; by default as they are seen.
+    """
+    dimensions = list(value.dimensions)
+    for index in range(value.rank) if order is None else order:
         if index == dim:
             channels //= size
-            dimensions.append((Atom(CHANNEL, channels, size),) if size > 1 else ())
+            dimensions[index] = (Atom(CHANNEL, channels, size),) if size > 1 else ()
             continue
         new: list[Atom] = []
-        for atom in old:
+        for atom in value.dimensions[index]:
             if atom.axis == CHANNEL:
                 channels //= atom.size
                 atom = Atom(CHANNEL, channels, atom.size)
             new.append(atom)
-        dimensions.append(merge_atoms(new))
+        dimensions[index] = merge_atoms(new)
     return tuple(dimensions)
 
 
@@ -88,17 +99,6 @@ def softmax_by_groups(builder: GraphBuilder, value: Value, dim: int, logarithm: 
 
 def _grouped(value: Value, dim: int, size: int) -> tuple[Dimension, ...]:
     """Returns a value's dimensions when ``dim`` has ``size`` channels of each group, side by side."""
-    stride = value.stored[CHANNEL] // value.shape[dim] * size
-    dimensions: list[Dimension] = []
-    for index, old in enumerate(value.dimensions):
-        if index == dim:
-            dimensions.append((Atom(CHANNEL, 1, size),) if size > 1 else ())
-            continue
-        new: list[Atom] = []
-        for atom in old:
-            if atom.axis == CHANNEL:
-                stride //= atom.size
-                atom = Atom(CHANNEL, stride, atom.size)
-            new.append(atom)
-        dimensions.append(merge_atoms(new))
-    return tuple(dimensions)
+    channels = value.stored[CHANNEL] // value.shape[dim] * size
+    others = (index for index in range(value.rank) if index != dim)
+    return renumbered(value, dim, size, channels, [*others, dim])

@@ -147,7 +147,8 @@ class Account:
         if self.allowance.error is not None or frames[0].dim() != 4 or not frames[0].numel():
             return None
         again = recompressed_frame(frames[0], self.allowance.quality)
-        self._recompression = compare_cells(again, frames[0])
+        if self.outlook is None:
+            self._recompression = compare_cells(again, frames[0])
         return self._pass(session, [again, *frames[1:]])
 
     def _pass(self, session: Session, frames: Sequence[torch.Tensor]) -> Answers:

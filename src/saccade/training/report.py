@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from saccade.training.tasks import tasks
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -108,8 +110,8 @@ class RunReport:
 
 
 def measure_of(recipe: Mapping[str, Any]) -> str:
-    """Returns the name of what a recipe's accuracy is: "accuracy", or "AP" for a detector."""
-    return "AP" if recipe.get("task") == "detection" else "accuracy"
+    """Returns the name of what a recipe's accuracy is; runs from before there were tasks classify."""
+    return tasks.get(recipe.get("task", "classification")).measure
 
 
 def machine_of(environment: Mapping[str, Any]) -> str:

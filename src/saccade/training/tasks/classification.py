@@ -34,6 +34,8 @@ Batch = tuple[Tensor, Tensor]
 class Classification:
     """One class an image; the loss is the cross-entropy, the score the share of images told right."""
 
+    measure = "accuracy"
+
     def load(self, recipe: Recipe, data: Path, cache: Path | None, progress: Progress | None) -> tuple[Source, Source]:
         """Returns the images to train on and those to test with.
 

@@ -37,6 +37,8 @@ STRIDE = 32
 class Detection:
     """Boxes and their classes; the loss is the sum of the detector's own, the score COCO's AP."""
 
+    measure = "AP"
+
     def load(
         self, recipe: Recipe, data: Path, cache: Path | None, progress: Progress | None
     ) -> tuple[CocoImages, CocoImages]:

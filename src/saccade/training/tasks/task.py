@@ -33,7 +33,13 @@ class StepBatches(Protocol):
 
 
 class Task(Protocol):
-    """What is learned."""
+    """What is learned.
+
+    Attributes:
+        measure: the name of what its accuracy is.
+    """
+
+    measure: str
 
     def load(self, recipe: Recipe, data: Path, cache: Path | None, progress: Progress | None) -> tuple[Any, Any]:
         """Returns the images to train on and those to test with; of both the length can be asked.
