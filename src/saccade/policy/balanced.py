@@ -68,7 +68,7 @@ class Balanced(Policy):
         outlook = history.outlook if history.held < self.longest else None
         if outlook is not None and outlook.allows(history.change(frame, reference)):
             return Verdict.HOLD
-        if self.scene is not None and self.scene.is_due(frame, reference, history):
+        if self.scene is not None and self.scene.was_knocked(frame, reference, history):
             return Verdict.KEYFRAME
         return Verdict.UPDATE
 

@@ -10,7 +10,6 @@ import torch
 
 from saccade.errors import PolicyError
 from saccade.policy.camera import Landmarks, estimate_motion
-from saccade.policy.change import CellChange
 from saccade.policy.policy import History
 
 _TILES = 4
@@ -62,11 +61,7 @@ class SceneChange:
             reference: (N, C, H, W), for each place the value last taken over.
             history: of the stream.
         """
-        if self.has_jumped(frame, reference, history):
-            return True
-        if history.frames < self.apart or frame.dim() != 4 or not math.isfinite(self.travel):
-            return False
-        return self._was_knocked(frame, reference, history.change(frame, reference), history)
+        return self.has_jumped(frame, reference, history) or self.was_knocked(frame, reference, history)
 
     def has_jumped(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> bool:
         """Returns whether the frame's brightness makes it due: the first of the two causes, which is told quickly."""
@@ -79,8 +74,14 @@ class SceneChange:
         # In NumPy, whose calls cost a fraction of torch's: this is asked of every frame that moves.
         return int(np.count_nonzero(change.steps.numpy() > step**2)) >= self.share * change.steps.numel()
 
-    def _was_knocked(self, frame: torch.Tensor, reference: torch.Tensor, change: CellChange, history: History) -> bool:
-        """Looks cheaply first: the motion is estimated only where most of the textured tiles changed."""
+    def was_knocked(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> bool:
+        """Returns whether the camera's motion makes the frame due: the second of the two causes.
+
+        It looks cheaply first: the motion is estimated only where most of the textured tiles changed.
+        """
+        if history.frames < self.apart or frame.dim() != 4 or not math.isfinite(self.travel):
+            return False
+        change = history.change(frame, reference)
         least = (_TEXTURE * history.grey_level) ** 2
         moved = change.squares > _MOVED**2 * least
         if float(moved.float().mean()) < _FEWEST_MOVED or int((_tiles(moved) > 0).sum()) < _FEWEST_TILES:
