@@ -5,7 +5,7 @@
 // for bit. Between chunks of the reduction the sums rest in memory as float32, which changes no bit either.
 #pragma once
 
-#include "vector.h"
+#include "activation.h"
 
 namespace saccade::SACCADE_ISA {
 
@@ -15,8 +15,8 @@ constexpr int kBlockPixels = 192;
 constexpr int kChunkFloats = 24 * 1024;
 // Few places pass over weights faster than memory delivers them: with chunks this short, the rows that are asked for
 // ahead of time belong to the next chunk while all places pass over this one. Measured with AVX2 only.
-constexpr int kFewPlaces = kLanes == 8 ? 24 : 0;
-constexpr int kShortChunkFloats = 1024;
+constexpr int kFewPlaces = kLanes == 8 ? 48 : 0;
+constexpr int kShortChunkFloats = 2048;
 
 template <int Vectors> constexpr int tile_pixels() {
     if constexpr (kLanes == 16 || kMaxVectors == 4) {
@@ -65,22 +65,32 @@ static SACCADE_INLINE void finish_as(const ConvolutionArguments &arguments, cons
                                      Vector (&sums)[Pixels][Vectors], float *const *outputs,
                                      const float *const *residuals, Bounds bounds) {
     const int tail = panel.channels - (Vectors - 1) * kLanes;
+    Vector values[Pixels * Vectors];
+#pragma GCC unroll 16
+    for (int pixel = 0; pixel < Pixels; ++pixel) {
+#pragma GCC unroll 4
+        for (int vector = 0; vector < Vectors; ++vector) {
+            Vector &value = values[pixel * Vectors + vector];
+            value = sums[pixel][vector];
+            if (residuals != nullptr) {
+                const float *residual = residuals[pixel] + panel.channel + vector * kLanes;
+                value += !Whole && vector == Vectors - 1 ? load_partial(residual, tail) : load(residual);
+            }
+            if (Simple) {
+                value = at_most(at_least(value, bounds.low), bounds.high);
+            }
+        }
+    }
+    if (!Simple) {
+        activate_slowly(values, arguments.activation);
+    }
 #pragma GCC unroll 16
     for (int pixel = 0; pixel < Pixels; ++pixel) {
         float *output = outputs[pixel] + panel.channel;
 #pragma GCC unroll 4
         for (int vector = 0; vector < Vectors; ++vector) {
-            const bool partial = !Whole && vector == Vectors - 1;
-            Vector value = sums[pixel][vector];
-            if (residuals != nullptr) {
-                const float *residual = residuals[pixel] + panel.channel + vector * kLanes;
-                value += partial ? load_partial(residual, tail) : load(residual);
-            }
-            value = at_most(at_least(value, bounds.low), bounds.high);
-            if (!Simple) {
-                value = activate_slowly(value, arguments.activation);
-            }
-            if (partial) {
+            const Vector value = values[pixel * Vectors + vector];
+            if (!Whole && vector == Vectors - 1) {
                 store_partial(output + vector * kLanes, value, tail);
             } else {
                 store(output + vector * kLanes, value);

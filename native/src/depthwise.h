@@ -2,7 +2,7 @@
 // columns that their windows have in common. Taps are added by rows, then columns, whatever the stretch's length.
 #pragma once
 
-#include "vector.h"
+#include "activation.h"
 
 namespace saccade::SACCADE_ISA {
 
@@ -28,18 +28,18 @@ static SACCADE_INLINE void depthwise_finish(const DepthwiseArguments &arguments,
         return;
     }
 #pragma GCC unroll 8
+    for (int index = 0; place.residual != nullptr && index < Places; ++index) {
+        const float *residual = place.residual + index * place.residual_pixel_stride + channel;
+        sums[index] += left < kLanes ? load_partial(residual, left) : load(residual);
+    }
+    activate(sums, bounds, arguments.activation);
+#pragma GCC unroll 8
     for (int index = 0; index < Places; ++index) {
-        Vector value = sums[index];
-        if (place.residual != nullptr) {
-            const float *residual = place.residual + index * place.residual_pixel_stride + channel;
-            value += left < kLanes ? load_partial(residual, left) : load(residual);
-        }
-        value = activate(value, bounds, arguments.activation);
         float *output = place.output + index * place.output_pixel_stride + channel;
         if (left < kLanes) {
-            store_partial(output, value, left);
+            store_partial(output, sums[index], left);
         } else {
-            store(output, value);
+            store(output, sums[index]);
         }
     }
 }
@@ -105,15 +105,16 @@ static void depthwise_place(const DepthwiseArguments &arguments, const Depthwise
 
 // Asks for what the next tile of a row reads and the one before did not, and for what it writes.
 template <int Size, int Stride, int Places>
-static SACCADE_INLINE void depthwise_prefetch(const DepthwisePlace &place, int channels) {
+static SACCADE_INLINE void depthwise_prefetch(const DepthwiseArguments &arguments, const DepthwisePlace &place,
+                                              int channels) {
     constexpr int read = (Places - 1) * Stride + Size;
-    for (int row = Size - Stride; row < Size; ++row) { // the rows above were read for the row of outputs before
+    for (int row = Size - Stride; !arguments.inputs_cached && row < Size; ++row) { // rows above were read before
         const float *source = place.input + row * place.input_row_stride + read * place.input_pixel_stride;
         for (int column = 0; column < Places * Stride; ++column) {
             prefetch(source + column * place.input_pixel_stride, channels);
         }
     }
-    for (int index = Places; index < 2 * Places; ++index) {
+    for (int index = Places; !arguments.outputs_cached && index < 2 * Places; ++index) {
         prefetch_output(place.output + index * place.output_pixel_stride, channels);
     }
 }
@@ -134,7 +135,7 @@ static SACCADE_INLINE void depthwise_tiles(const DepthwiseArguments &arguments, 
         if (beyond > 0) {
             depthwise_step(place, -beyond, Stride);
         } else if (kPrefetchPlaces && Places > 1) {
-            depthwise_prefetch<Size, Stride, Places>(place, channels);
+            depthwise_prefetch<Size, Stride, Places>(arguments, place, channels);
         }
         depthwise_tile<Size, Size, Stride, Places>(arguments, place, channels);
         depthwise_step(place, Places, Stride);
@@ -143,12 +144,23 @@ static SACCADE_INLINE void depthwise_tiles(const DepthwiseArguments &arguments, 
 
 template <int Size, int Stride>
 static void depthwise_row(const DepthwiseArguments &arguments, const DepthwisePlace &place, int channels, int count) {
-    if (count >= 8) {
+    switch (count) {
+    case 1:
+        return depthwise_tile<Size, Size, Stride, 1>(arguments, place, channels);
+    case 2:
+        return depthwise_tile<Size, Size, Stride, 2>(arguments, place, channels);
+    case 3:
+        return depthwise_tile<Size, Size, Stride, 3>(arguments, place, channels);
+    case 4:
+        return depthwise_tile<Size, Size, Stride, 4>(arguments, place, channels);
+    case 5:
+        return depthwise_tile<Size, Size, Stride, 5>(arguments, place, channels);
+    case 6:
+        return depthwise_tile<Size, Size, Stride, 6>(arguments, place, channels);
+    case 7:
+        return depthwise_tile<Size, Size, Stride, 7>(arguments, place, channels);
+    default:
         depthwise_tiles<Size, Stride, 8>(arguments, place, channels, count);
-    } else if (count >= 4) {
-        depthwise_tiles<Size, Stride, 4>(arguments, place, channels, count);
-    } else {
-        depthwise_tiles<Size, Stride, 1>(arguments, place, channels, count);
     }
 }
 

@@ -2,7 +2,7 @@
 // another order.
 #pragma once
 
-#include "vector.h"
+#include "activation.h"
 
 namespace saccade::SACCADE_ISA {
 
@@ -43,28 +43,45 @@ static SACCADE_INLINE void elementwise_sum(Bounds bounds, const float *first, co
     }
 }
 
+static SACCADE_INLINE Vector elementwise_value(const ElementwiseArguments &arguments, const float *first,
+                                               const float *second, int channel, int left) {
+    const bool partial = left < kLanes;
+    Vector value = arguments.first_broadcasts_channels ? splat(*first)
+                   : partial                           ? load_partial(first + channel, left)
+                                                       : load(first + channel);
+    if (arguments.has_second) {
+        const Vector other = arguments.second_broadcasts_channels ? splat(*second)
+                             : partial                            ? load_partial(second + channel, left)
+                                                                  : load(second + channel);
+        value = combine(arguments.function, value, other);
+    }
+    if (arguments.scale != nullptr) { // padded to whole vectors
+        value = value * load(arguments.scale + channel) + load(arguments.shift + channel);
+    }
+    return value;
+}
+
 static SACCADE_INLINE void elementwise_place(const ElementwiseArguments &arguments, Bounds bounds, const float *first,
                                              const float *second, float *output, int32_t channels) {
-    for (int channel = 0; channel < channels; channel += kLanes) {
-        const int left = channels - channel;
-        const bool partial = left < kLanes;
-        Vector value = arguments.first_broadcasts_channels ? splat(*first)
-                       : partial                           ? load_partial(first + channel, left)
-                                                           : load(first + channel);
-        if (arguments.has_second) {
-            const Vector other = arguments.second_broadcasts_channels ? splat(*second)
-                                 : partial                            ? load_partial(second + channel, left)
-                                                                      : load(second + channel);
-            value = combine(arguments.function, value, other);
+    constexpr int kTogether = 8;
+    for (int channel = 0; channel < channels; channel += kTogether * kLanes) {
+        Vector values[kTogether] = {};
+        int count = 0;
+        for (int at = channel; count < kTogether && at < channels; at += kLanes) {
+            values[count++] = elementwise_value(arguments, first, second, at, channels - at);
         }
-        if (arguments.scale != nullptr) { // padded to whole vectors
-            value = value * load(arguments.scale + channel) + load(arguments.shift + channel);
-        }
-        value = activate(value, bounds, arguments.activation);
-        if (partial) {
-            store_partial(output + channel, value, left);
+        if (bounds.enough) {
+            activate(values, bounds, arguments.activation);
         } else {
-            store(output + channel, value);
+            activate_all(values, count, arguments.activation);
+        }
+        for (int index = 0; index < count; ++index) {
+            const int at = channel + index * kLanes;
+            if (channels - at < kLanes) {
+                store_partial(output + at, values[index], channels - at);
+            } else {
+                store(output + at, values[index]);
+            }
         }
     }
 }

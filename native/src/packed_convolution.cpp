@@ -135,9 +135,17 @@ PackedDepthwise::PackedDepthwise(const KernelTable &kernels, const float *weight
             weights_[static_cast<size_t>(tap * width + channel)] = weight[channel * taps + tap];
         }
     }
-    arguments_ = {weights_.data(),     bias_.data(),       width,
-                  shape.kernel_height, shape.kernel_width, shape.stride_x,
-                  shape.dilation_y,    shape.dilation_x,   activation};
+    arguments_ = {weights_.data(),
+                  bias_.data(),
+                  width,
+                  shape.kernel_height,
+                  shape.kernel_width,
+                  shape.stride_x,
+                  shape.dilation_y,
+                  shape.dilation_x,
+                  activation,
+                  false,
+                  false};
 }
 
 } // namespace saccade

@@ -1,7 +1,7 @@
 // Windows of places: maximum, mean, and the sums that global pooling and flattened linear layers keep.
 #pragma once
 
-#include "vector.h"
+#include "activation.h"
 
 namespace saccade::SACCADE_ISA {
 

@@ -175,25 +175,28 @@ static SACCADE_INLINE void winograd_sums(const float *const (&points)[kWinogradP
 template <bool Whole>
 static SACCADE_INLINE void winograd_store(const WinogradArguments &arguments, const WinogradTile &tile,
                                           const Vector (&sums)[4], int64_t channel, int left, Bounds bounds) {
+    Vector values[4];
+#pragma GCC unroll 4
+    for (int place = 0; place < 4; ++place) {
+        values[place] = sums[place];
+        if (tile.residual != nullptr && (Whole || (tile.places >> place & 1) != 0)) {
+            const float *residual = tile.residual + place / 2 * arguments.residual_row_stride +
+                                    place % 2 * arguments.residual_pixel_stride + channel;
+            values[place] += !Whole && left < kLanes ? load_partial(residual, left) : load(residual);
+        }
+    }
+    activate(values, bounds, arguments.activation);
 #pragma GCC unroll 4
     for (int place = 0; place < 4; ++place) {
         if (!Whole && (tile.places >> place & 1) == 0) {
             continue;
         }
-        Vector value = sums[place];
-        if (tile.residual != nullptr) {
-            const float *residual = tile.residual + place / 2 * arguments.residual_row_stride +
-                                    place % 2 * arguments.residual_pixel_stride + channel;
-            value += !Whole && left < kLanes ? load_partial(residual, left) : load(residual);
-        }
-        value =
-            Whole ? at_most(at_least(value, bounds.low), bounds.high) : activate(value, bounds, arguments.activation);
         float *output =
             tile.output + place / 2 * arguments.output_row_stride + place % 2 * arguments.output_pixel_stride + channel;
         if (!Whole && left < kLanes) {
-            store_partial(output, value, left);
+            store_partial(output, values[place], left);
         } else {
-            store(output, value);
+            store(output, values[place]);
         }
     }
 }
@@ -213,7 +216,7 @@ static void winograd_output(const WinogradArguments &arguments, const Panel &pan
                             const WinogradTile &tile, const float *const (&points)[kWinogradPoints], Bounds bounds,
                             uint8_t *broken) {
     Vector doubt[4] = {};
-    const bool whole = tile.places == 15 && panel.channels == panel.vectors * kLanes && bounds.enough;
+    const bool whole = tile.places == 15 && panel.channels == panel.vectors * kLanes;
     for (int vector = 0; vector < panel.vectors; ++vector) {
         const int offset = vector * kLanes;
         Vector sums[4];

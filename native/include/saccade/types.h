@@ -99,6 +99,7 @@ struct DepthwiseArguments {
     int32_t kernel_height, kernel_width;
     int32_t stride_x, dilation_y, dilation_x;
     Activation activation;
+    bool inputs_cached, outputs_cached; // nothing has to be asked for ahead of time
 };
 
 struct ElementwiseArguments {
