@@ -158,34 +158,25 @@ void ChangeMap::set_windows(const ChangeMap &input, int kernel_height, int kerne
         return;
     }
     uint8_t *bytes = edit();
-    row_buffer_.resize(static_cast<size_t>(width_));
-    size_t index = 0;
-    const std::vector<Run> &runs = input.runs_;
-    while (index < runs.size()) {
-        const int image = runs[index].image;
-        const int y = runs[index].y;
-        std::fill(row_buffer_.begin(), row_buffer_.end(), 0);
-        for (; index < runs.size() && runs[index].image == image && runs[index].y == y; ++index) {
-            for (int tap = 0; tap < kernel_width; ++tap) {
-                // output x with first_x <= x * stride - pad + tap * dilation < last_x
-                const int shift = pad_left - tap * dilation_x;
-                const int low = runs[index].first_x + shift;
-                const int high = runs[index].last_x - 1 + shift;
-                const int first = std::max(0, low <= 0 ? 0 : (low + stride_x - 1) / stride_x);
-                const int last = high < 0 ? -1 : std::min(width_ - 1, high / stride_x);
-                if (last >= first) {
-                    std::memset(row_buffer_.data() + first, 1, static_cast<size_t>(last - first + 1));
-                }
-            }
-        }
-        for (int tap = 0; tap < kernel_height; ++tap) {
-            const int numerator = y + pad_top - tap * dilation_y;
+    for (const Run &run : input.runs_) {
+        for (int tap_y = 0; tap_y < kernel_height; ++tap_y) {
+            const int numerator = run.y + pad_top - tap_y * dilation_y;
             if (numerator < 0 || numerator % stride_y != 0 || numerator / stride_y >= height_) {
                 continue;
             }
-            uint8_t *row = bytes + (static_cast<size_t>(image) * height_ + numerator / stride_y) * width_;
-            for (int x = 0; x < width_; ++x) {
-                row[x] |= row_buffer_[static_cast<size_t>(x)];
+            uint8_t *row = bytes + (static_cast<size_t>(run.image) * height_ + numerator / stride_y) * width_;
+            // A run that is as long as taps are apart is reached by neighbouring places, whatever the tap.
+            const int together = run.last_x - run.first_x >= dilation_x ? kernel_width - 1 : 0;
+            for (int tap_x = together; tap_x < kernel_width; ++tap_x) {
+                // output x with first_x <= x * stride - pad + tap * dilation < last_x, for taps tap_x - together to
+                // tap_x
+                const int low = run.first_x + pad_left - tap_x * dilation_x;
+                const int high = run.last_x - 1 + pad_left - (tap_x - together) * dilation_x;
+                const int first = low <= 0 ? 0 : (low + stride_x - 1) / stride_x;
+                const int last = high < 0 ? -1 : std::min(width_ - 1, high / stride_x);
+                if (last >= first) {
+                    std::memset(row + first, 1, static_cast<size_t>(last - first + 1));
+                }
             }
         }
     }

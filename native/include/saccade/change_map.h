@@ -57,7 +57,6 @@ class ChangeMap {
     std::vector<int64_t> starts_;
     std::vector<Run> all_runs_;
     std::vector<int64_t> all_starts_;
-    std::vector<uint8_t> row_buffer_;
 };
 
 } // namespace saccade
