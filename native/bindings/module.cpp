@@ -6,6 +6,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
@@ -66,6 +67,16 @@ saccade::ConvolutionShape convolution_shape(const Floats &weight, const std::vec
             dilation.at(0),
             dilation.at(1),
             groups};
+}
+
+// Weight, bias, stride, padding, dilation, groups, and the activation's name and parameters.
+using Layer = std::tuple<Floats, std::optional<Floats>, std::vector<int>, std::vector<int>, std::vector<int>, int,
+                         std::string, float, float>;
+
+saccade::ConvolutionLayer convolution_layer(const Layer &layer) {
+    const auto &[weight, bias, stride, padding, dilation, groups, function, a, b] = layer;
+    return {weight.data(), pointer(bias), convolution_shape(weight, stride, padding, dilation, groups),
+            activation(function, a, b)};
 }
 
 // One program under construction or in use.
@@ -167,6 +178,19 @@ NB_MODULE(native, module) {
             },
             "name"_a, "input"_a, "output"_a, "residual"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a,
             "dilation"_a, "groups"_a, "function"_a, "a"_a, "b"_a, "transposed"_a)
+        .def(
+            "add_depthwise_block",
+            [](ProgramHandle &self, const std::string &name, int input, int output, int residual,
+               const std::optional<Layer> &expansion, const std::array<int, 2> &expanded, const Layer &depthwise,
+               const std::optional<Layer> &projection) {
+                const auto before = expansion ? std::optional(convolution_layer(*expansion)) : std::nullopt;
+                const auto behind = projection ? std::optional(convolution_layer(*projection)) : std::nullopt;
+                return self.add(saccade::make_depthwise_block(
+                    *self.program, name, input, output, residual, before ? &*before : nullptr, expanded,
+                    convolution_layer(depthwise), behind ? &*behind : nullptr));
+            },
+            "name"_a, "input"_a, "output"_a, "residual"_a, "expansion"_a.none(), "expanded"_a, "depthwise"_a,
+            "projection"_a.none())
         .def(
             "add_transmission",
             [](ProgramHandle &self, const std::string &name, int input, int output, const std::string &way) {
@@ -298,9 +322,8 @@ NB_MODULE(native, module) {
             "dilation"_a, "groups"_a, "offset_groups"_a, "function"_a, "a"_a, "b"_a)
         .def(
             "session",
-            [](const ProgramHandle &self, int threads, bool poison) {
-                return std::make_unique<saccade::Session>(self.program, threads, poison);
-            },
+            [](const ProgramHandle &self, int threads,
+               bool poison) { return std::make_unique<saccade::Session>(self.program, threads, poison); },
             "threads"_a = 1, "poison"_a = false);
 
     nb::class_<saccade::Session>(module, "Session")

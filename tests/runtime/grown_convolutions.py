@@ -43,6 +43,20 @@ def grow_depthwise(growth: Growth, name: str) -> str | None:
     return grow_convolution(growth, name, "depthwise")
 
 
+def grow_pointwise(growth: Growth, name: str) -> str | None:
+    n, c, h, w = growth.shape(name)
+    c_out = c if growth.integer(0, 1) else growth.integer(1, 40)
+    if not growth.fits((n, c_out, h, w)):
+        return None
+    return growth.add(
+        Convolution,
+        (name,),
+        (n, c_out, h, w),
+        weight=growth.numbers(c_out, c, 1, 1),
+        bias=growth.numbers(c_out, 1)[:, 0],
+    )
+
+
 def grow_transposed_convolution(growth: Growth, name: str) -> str | None:
     n, c, h, w = growth.shape(name)
     kernel, stride = (growth.integer(1, 4), growth.integer(1, 4)), (growth.integer(1, 3), growth.integer(1, 3))

@@ -13,6 +13,7 @@ from grown_convolutions import (
     grow_dense_convolution,
     grow_depthwise,
     grow_linear,
+    grow_pointwise,
     grow_transposed_convolution,
 )
 from grown_elements import (
@@ -55,6 +56,22 @@ def grow_residual_block(growth: Growth, name: str) -> str | None:
     order = (inner, name) if growth.integer(0, 1) else (name, inner)
     total = growth.add(Binary, order, (n, c, h, w), function="add")
     return grow_activation(growth, total) if growth.integer(0, 1) else total
+
+
+def grow_depthwise_block(growth: Growth, name: str) -> str | None:
+    """Perhaps an expansion, a depthwise convolution, perhaps a projection and the sum with what went in."""
+    inner: str | None = name
+    if growth.integer(0, 2):
+        inner = grow_dense_convolution(growth, name)
+    for part in (grow_depthwise, grow_pointwise)[: growth.integer(1, 2)]:
+        if inner is None:
+            return None
+        if growth.integer(0, 1):
+            inner = grow_activation(growth, inner)
+        inner = part(growth, inner)
+    if inner is not None and growth.shape(inner) == growth.shape(name) and growth.integer(0, 2):
+        return growth.add(Binary, (inner, name), growth.shape(name), function="add")
+    return inner
 
 
 def grow_squeeze_and_excitation(growth: Growth, name: str) -> str:
@@ -102,6 +119,8 @@ GROWTHS = (
     grow_dense_convolution,
     grow_dense_convolution,
     grow_depthwise,
+    grow_depthwise_block,
+    grow_depthwise_block,
     grow_residual_block,
     grow_residual_block,
     grow_transposed_convolution,

@@ -12,9 +12,18 @@ from hypothesis import strategies as st
 from random_graphs import CHANGES, frames, graphs, grow, sequences
 
 from saccade.kernels.reference import evaluate
+from saccade.plan import depthwise_blocks
 from saccade.runtime import Program, native
 
 settings_of_graphs = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def expansions_of_any_size_are_not_kept() -> Iterator[None]:
+    """Random graphs are small, and only large expansions are computed anew where they are read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(depthwise_blocks, "LEAST_ELEMENTS", 0)
+        yield
 
 
 def identical(left: torch.Tensor, right: torch.Tensor) -> bool:

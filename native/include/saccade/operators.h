@@ -67,6 +67,18 @@ std::unique_ptr<Operator> make_element_convolution(const Program &program, std::
 std::unique_ptr<Operator> make_depthwise(const Program &program, std::string name, int input, int output, int residual,
                                          const float *weight, const float *bias, const ConvolutionShape &shape,
                                          Activation activation);
+struct ConvolutionLayer {
+    const float *weight; // (output channels, input channels / groups, taps)
+    const float *bias;   // or null
+    ConvolutionShape shape;
+    Activation activation;
+};
+// A convolution, a depthwise one and a pointwise one, of which only the last one's output is kept. Expansion or
+// projection may be null; the expansion's output is of `expanded` rows and columns; a residual needs a projection.
+std::unique_ptr<Operator> make_depthwise_block(const Program &program, std::string name, int input, int output,
+                                               int residual, const ConvolutionLayer *expansion,
+                                               std::array<int, 2> expanded, const ConvolutionLayer &depthwise,
+                                               const ConvolutionLayer *projection);
 // `shape.pad_*` as in torch's transposed convolution: rows and columns cut at the top and left.
 std::unique_ptr<Operator> make_transposed_convolution(const Program &program, std::string name, int input, int output,
                                                       const float *weight, const float *bias,

@@ -1,12 +1,13 @@
 """Graph -> Plan: fold, fuse, lay out buffers."""
 
 from saccade.graph import Graph
+from saccade.plan.depthwise_blocks import is_depthwise
 from saccade.plan.fusion import fuse
 from saccade.plan.layout import lay_out
 from saccade.plan.step import Placement, Plan, Step
 from saccade.plan.transmissions import insert_transmissions
 
-__all__ = ["Placement", "Plan", "Step", "insert_transmissions", "make_plan"]
+__all__ = ["Placement", "Plan", "Step", "insert_transmissions", "is_depthwise", "make_plan"]
 
 
 def make_plan(graph: Graph) -> Plan:

@@ -104,11 +104,12 @@ def _borders(graph: Graph, steps: Sequence[Step | Fallback], parents: _Parents) 
 
 
 def _needed_border(graph: Graph, step: Step) -> Border | None:
-    operator = step.operator
+    reader = step.chain[0]
+    operator = reader.operator
     if not isinstance(operator, Convolution | TransposedConvolution):
         return None
     source = graph.tensors[step.inputs[0]].shape[2:]
-    target = graph.tensors[step.output].shape[2:]
+    target = graph.tensors[reader.output].shape[2:]
     kernel = operator.weight.shape[2:]
     sides = []
     for axis in (0, 1):

@@ -20,6 +20,8 @@ class Step:
         output: the tensor written.
         activation: applied last, or None.
         residual: a tensor added before the activation, or None.
+        before: a step whose output this one alone reads, computed along with it; its output is not kept, and ``inputs``
+            are its. None if there is none.
         fused: names of the operators that became part of this step.
     """
 
@@ -28,7 +30,13 @@ class Step:
     output: str
     activation: Activation | None = None
     residual: str | None = None
+    before: Step | None = None
     fused: tuple[str, ...] = ()
+
+    @property
+    def chain(self) -> tuple[Step, ...]:
+        """The steps computed along with this one, in order, and itself at the end."""
+        return (self,) if self.before is None else (*self.before.chain, self)
 
     @property
     def name(self) -> str:

@@ -35,7 +35,7 @@ from saccade.graph import (
     TransposedConvolution,
     Upsample,
 )
-from saccade.plan import Step
+from saccade.plan import Step, is_depthwise
 from saccade.runtime.place_part import place_part
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ def lower(program: Program, step: Step) -> Iterator[Step]:
 
 def _check_channels(program: Program, step: Step) -> None:
     """Raises where weights do not fit the input: the kernels would read past their end."""
-    operator, shape = step.operator, program.graph.tensors[step.inputs[0]].shape if step.inputs else ()
+    if step.before is not None:
+        _check_channels(program, step.before)
+    operator = step.operator
+    shape = program.graph.tensors[operator.inputs[0]].shape if operator.inputs else ()
     expected = None
     if isinstance(operator, Convolution | DeformableConvolution):
         expected = operator.weight.shape[1] * operator.groups
@@ -75,13 +78,13 @@ def _check_channels(program: Program, step: Step) -> None:
         expected = operator.scale.numel()
     elif isinstance(operator, Linear) and operator.weight.shape[1] != math.prod(shape[1:]):
         raise CaptureError(
-            f"{step.name!r} takes {operator.weight.shape[1]} values an image, but its input {step.inputs[0]!r} has "
+            f"{step.name!r} takes {operator.weight.shape[1]} values an image, but its input {operator.inputs[0]!r} has "
             f"shape {shape}: give frames of the size that the model was made for"
         )
     if expected is not None and shape[1] != expected:
         raise CaptureError(
-            f"{step.name!r} takes {expected} channels, but its input {step.inputs[0]!r} has shape {shape}: give frames "
-            "of as many channels as the model was made for"
+            f"{step.name!r} takes {expected} channels, but its input {operator.inputs[0]!r} has shape {shape}: give "
+            "frames of as many channels as the model was made for"
         )
 
 
@@ -155,6 +158,9 @@ def _transmission(program: Program, step: Step, operator: Transmission) -> None:
 
 
 def _convolution(program: Program, step: Step, operator: Convolution) -> None:
+    if step.before is not None:
+        _depthwise_block(program, step)
+        return
     source = program.transmissions.get(step.inputs[0])
     if source is not None and program.by_elements and _dense_or_depthwise(operator):
         _element_convolution(program, step, operator, source)
@@ -166,6 +172,20 @@ def _convolution(program: Program, step: Step, operator: Convolution) -> None:
         *_window(operator),
         *_function(step.activation),
         False,
+    )
+
+
+def _depthwise_block(program: Program, step: Step) -> None:
+    chain = step.chain
+    layers = [(*_weights(part.operator), *_window(part.operator), *_function(part.activation)) for part in chain]  # type: ignore[arg-type]
+    depthwise = next(index for index, part in enumerate(chain) if is_depthwise(part))
+    program.native.add_depthwise_block(
+        *_ends(program, step),
+        -1 if step.residual is None else _number(program, step.residual),
+        layers[0] if depthwise == 1 else None,
+        list(program.graph.tensors[chain[0].output].shape[2:]),
+        layers[depthwise],
+        layers[-1] if depthwise < len(chain) - 1 else None,
     )
 
 

@@ -1,0 +1,79 @@
+"""Depthwise convolutions become one step with the layers around them, so that less is written to memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from saccade.graph import Convolution, Fallback, Graph, Transmission
+from saccade.plan.step import Step
+
+MOST_PRODUCTS = 32
+"""An element's multiply-adds up to which an expansion is computed anew where it is read, and not kept."""
+LEAST_ELEMENTS = 1 << 20
+"""Of an expansion's output: what the caches hold is read as fast as it is computed."""
+
+
+def join_depthwise(graph: Graph, steps: Sequence[Step | Fallback], readers: Mapping[str, int]) -> list[Step | Fallback]:
+    """Returns the steps with those around a depthwise convolution joined where nothing else reads what lies between.
+
+    The outputs of the depthwise layer are then computed for a block of places at a time. What the expansion before it
+    makes is not kept either where computing the places around a change once more takes less time than memory does.
+
+    Args:
+        graph: what the steps compute.
+        steps: with activations and residuals fused.
+        readers: how often each tensor is read.
+    """
+    writers = {step.output: step for step in steps if isinstance(step, Step)}
+    told = {step.output for step in writers.values() if isinstance(step.operator, Transmission)}
+    joined: dict[str, Step | Fallback] = {}
+    for step in steps:
+        if not isinstance(step, Step):
+            joined[step.outputs[0]] = step
+            continue
+        before = joined.get(step.inputs[0]) if step.inputs else None
+        if (
+            isinstance(before, Step)
+            and before.residual is None
+            and readers[before.output] == 1
+            and told.isdisjoint(before.inputs)
+            and ((is_depthwise(before) and _is_pointwise(step)) or (is_depthwise(step) and _expands(graph, before)))
+        ):
+            del joined[before.output]
+            fused = (*before.fused, before.name, *step.fused)
+            step = replace(step, inputs=before.inputs, before=before, fused=fused)
+        joined[step.output] = step
+    return list(joined.values())
+
+
+def is_depthwise(step: Step) -> bool:
+    """Whether the step is a depthwise convolution of as many output as input channels."""
+    operator = step.operator
+    return (
+        isinstance(operator, Convolution)
+        and operator.weight.shape[1] == 1
+        and operator.groups == operator.weight.shape[0] > 1
+    )
+
+
+def _is_pointwise(step: Step) -> bool:
+    operator = step.operator
+    return (
+        isinstance(operator, Convolution)
+        and operator.groups == 1
+        and operator.weight.shape[2:] == operator.stride == (1, 1)
+        and operator.padding == (0, 0, 0, 0)
+    )
+
+
+def _expands(graph: Graph, step: Step) -> bool:
+    operator = step.operator
+    return (
+        isinstance(operator, Convolution)
+        and step.before is None
+        and operator.groups == 1
+        and math.prod(operator.weight.shape[1:]) <= MOST_PRODUCTS
+        and math.prod(graph.tensors[step.output].shape) >= LEAST_ELEMENTS
+    )
