@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saccade.errors import SaccadeError
+from saccade.errors import ProcessError, SaccadeError
 
 if TYPE_CHECKING:
     from saccade.training import Recipe
@@ -79,11 +79,13 @@ def train(
 @contextmanager
 def first_speaks() -> Iterator[None]:
     """Lets errors through in the first process of a run; the others end in silence, since theirs is the same."""
-    from saccade.training.processes import is_first
+    from saccade.training.processes import is_first, part
 
     try:
         yield
     except SaccadeError as error:
+        if not isinstance(error, ProcessError):  # a process may abort if it ends while torch's threads are connected
+            part()
         if is_first():
             raise
         # Lightning Fabric kills the first process, which is still to say what is wrong, where another ends with a code.
