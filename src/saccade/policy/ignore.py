@@ -46,6 +46,11 @@ class Ignore(Policy):
     def __hash__(self) -> int:
         return hash((self.policy, tuple(self.mask.shape)))
 
+    @property
+    def sees_all(self) -> bool:
+        """Never: some of its places are those of the reference."""
+        return False
+
     def seen(self, frame: torch.Tensor, reference: torch.Tensor | None) -> torch.Tensor:
         """Returns the frame with the reference in the ignored places."""
         frame = self.policy.seen(frame, reference)

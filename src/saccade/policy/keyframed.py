@@ -37,6 +37,11 @@ class Keyframed(Policy):
         """Returns what the other policy lets the stream see."""
         return self.policy.seen(frame, reference)
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether the other policy does."""
+        return self.policy.sees_all
+
     def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
         """Asks for a keyframe when one is due, and judges as the other policy does when none is."""
         if self.every and history.frames + 1 >= self.every:

@@ -95,6 +95,11 @@ class Policy:
         del reference
         return frame
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether ``seen`` returns every frame as it is: then nobody needs to look up what was taken last."""
+        return type(self).seen is Policy.seen
+
     def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
         """Decides what is done with a frame, before anything is computed. Not asked about a stream's first frame.
 

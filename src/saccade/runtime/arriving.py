@@ -44,4 +44,6 @@ def as_taken(frame: torch.Tensor, expected: Tensor) -> torch.Tensor:
             )
         frame = frame.to(expected.dtype)
     # On a small network every call of torch counts: a frame that needs neither is taken as it is.
-    return frame.detach().contiguous() if frame.requires_grad else frame.contiguous()
+    if frame.requires_grad:
+        frame = frame.detach()
+    return frame if frame.is_contiguous() else frame.contiguous()

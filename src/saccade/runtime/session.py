@@ -233,11 +233,12 @@ class Session:
         frames = tensors_of(arguments, keywords)
         if len(frames) != len(self._input_names):
             raise FrameError(f"{len(frames)} tensors were given; the program takes {len(self._input_names)}")
-        seen = []
-        for name, frame in zip(self._input_names, frames, strict=True):
-            taken = as_taken(frame, self.program.graph.tensors[name])
-            seen.append(self.program.policy.seen(taken, self._reference(name) if self._started else None))
-        return seen
+        tensors, policy = self.program.graph.tensors, self.program.policy
+        taken = [as_taken(frame, tensors[name]) for name, frame in zip(self._input_names, frames, strict=True)]
+        if policy.sees_all:
+            return taken
+        references = [self._reference(name) if self._started else None for name in self._input_names]
+        return [policy.seen(frame, reference) for frame, reference in zip(taken, references, strict=True)]
 
     def _advance(
         self, frames: Sequence[torch.Tensor], *, take_all: bool = False, forced: dict[Any, torch.Tensor] | None = None
