@@ -27,18 +27,19 @@ static SACCADE_INLINE Vector combine(BinaryFunction function, Vector first, Vect
     }
 }
 
-// Sums of two tensors, or one alone, behind bounds: most of what layers end with.
-template <bool HasSecond>
-static SACCADE_INLINE void elementwise_sum(Bounds bounds, const float *first, const float *second, float *output,
-                                           int32_t channels) {
+// Sums or products of two tensors, or one alone, behind bounds: most of what layers end with.
+template <bool HasSecond, BinaryFunction Combine>
+static SACCADE_INLINE void elementwise_plain(Bounds bounds, const float *first, const float *second, float *output,
+                                             int32_t channels) {
     int channel = 0;
     for (; channel + kLanes <= channels; channel += kLanes) {
-        const Vector value = HasSecond ? load(first + channel) + load(second + channel) : load(first + channel);
+        const Vector value =
+            HasSecond ? combine(Combine, load(first + channel), load(second + channel)) : load(first + channel);
         store(output + channel, at_most(at_least(value, bounds.low), bounds.high));
     }
     if (const int left = channels - channel; left > 0) {
         Vector value = load_partial(first + channel, left);
-        value = HasSecond ? value + load_partial(second + channel, left) : value;
+        value = HasSecond ? combine(Combine, value, load_partial(second + channel, left)) : value;
         store_partial(output + channel, at_most(at_least(value, bounds.low), bounds.high), left);
     }
 }
@@ -65,14 +66,15 @@ static SACCADE_INLINE void elementwise_place(const ElementwiseArguments &argumen
                                              const float *second, float *output, int32_t channels) {
     constexpr int kTogether = 8;
     for (int channel = 0; channel < channels; channel += kTogether * kLanes) {
-        Vector values[kTogether] = {};
-        int count = 0;
-        for (int at = channel; count < kTogether && at < channels; at += kLanes) {
-            values[count++] = elementwise_value(arguments, first, second, at, channels - at);
+        const int count =
+            channels - channel < kTogether * kLanes ? (channels - channel + kLanes - 1) / kLanes : kTogether;
+        Vector values[kTogether];
+        for (int index = 0; index < count; ++index) {
+            const int at = channel + index * kLanes;
+            values[index] = elementwise_value(arguments, first, second, at, channels - at);
+            values[index] = at_most(at_least(values[index], bounds.low), bounds.high);
         }
-        if (bounds.enough) {
-            activate(values, bounds, arguments.activation);
-        } else {
+        if (!bounds.enough) {
             activate_all(values, count, arguments.activation);
         }
         for (int index = 0; index < count; ++index) {
@@ -92,12 +94,15 @@ static void elementwise(const ElementwiseArguments &arguments, const float *firs
     const Bounds bounds = bounds_of(arguments.activation);
     const bool plain = bounds.enough && arguments.scale == nullptr && !arguments.first_broadcasts_channels &&
                        !arguments.second_broadcasts_channels &&
-                       (!arguments.has_second || arguments.function == BinaryFunction::add);
+                       (!arguments.has_second || arguments.function == BinaryFunction::add ||
+                        arguments.function == BinaryFunction::multiply);
     for (int place = 0; place < count; ++place) {
-        if (plain && arguments.has_second) {
-            elementwise_sum<true>(bounds, first, second, output, channels);
+        if (plain && !arguments.has_second) {
+            elementwise_plain<false, BinaryFunction::add>(bounds, first, second, output, channels);
+        } else if (plain && arguments.function == BinaryFunction::add) {
+            elementwise_plain<true, BinaryFunction::add>(bounds, first, second, output, channels);
         } else if (plain) {
-            elementwise_sum<false>(bounds, first, second, output, channels);
+            elementwise_plain<true, BinaryFunction::multiply>(bounds, first, second, output, channels);
         } else {
             elementwise_place(arguments, bounds, first, second, output, channels);
         }
