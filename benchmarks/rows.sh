@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes every row of the engine in one go, for a machine that is otherwise idle.
 # Run: benchmarks/rows.sh benchmarks/rows/zen3 [PROCESSOR]
-# Cost: 10 to 15 minutes. One thread is pinned to PROCESSOR (0 by default); threads.py takes all of them.
+# Cost: 15 to 20 minutes. One thread is pinned to PROCESSOR (0 by default); threads.py takes all of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:?a folder for the rows, such as benchmarks/rows/zen3}
@@ -18,6 +18,8 @@ network() {
 network resnet18 15
 network resnet50 10
 network mobilenet_v2 30
+network mobilenet_v3_large 20
+network efficientnet_b0 10
 taskset -c "$processor" python benchmarks/kernels.py "$folder/kernels.json"
 taskset -c "$processor" python benchmarks/small_network.py "$folder/small-network.json"
 python benchmarks/threads.py "$folder/threads.json"

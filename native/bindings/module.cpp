@@ -192,6 +192,14 @@ NB_MODULE(native, module) {
             "name"_a, "input"_a, "output"_a, "residual"_a, "expansion"_a.none(), "expanded"_a, "depthwise"_a,
             "projection"_a.none())
         .def(
+            "add_scaled_convolution",
+            [](ProgramHandle &self, const std::string &name, int features, int scale, int output, int residual,
+               const Layer &layer) {
+                return self.add(saccade::make_scaled_convolution(*self.program, name, features, scale, output, residual,
+                                                                 convolution_layer(layer)));
+            },
+            "name"_a, "features"_a, "scale"_a, "output"_a, "residual"_a, "layer"_a)
+        .def(
             "add_transmission",
             [](ProgramHandle &self, const std::string &name, int input, int output, const std::string &way) {
                 return self.add(saccade::make_transmission(*self.program, name, input, output, sending(way)));

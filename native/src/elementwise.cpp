@@ -79,8 +79,7 @@ class Elementwise final : public Operator {
 
   private:
     static void stretch(const ChangeMap &map, ChangeMap &wide) {
-        if (map.empty()) {
-            wide.set_none();
+        if (wide.set_if_uniform(map)) {
             return;
         }
         uint8_t *bytes = wide.edit();

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from single import check, frames_of
 
 from saccade.graph import Activation, Binary, Convolution, Graph, Operator, Reference, Tensor
-from saccade.plan import depthwise_blocks
+from saccade.plan import chains
 from saccade.runtime import Program
 
 FUNCTIONS = st.sampled_from(["relu", "silu", "hardswish", None])
@@ -22,7 +22,7 @@ FUNCTIONS = st.sampled_from(["relu", "silu", "hardswish", None])
 @pytest.fixture(autouse=True, scope="module")
 def expansions_of_any_size_are_not_kept() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(depthwise_blocks, "LEAST_ELEMENTS", 0)
+        patch.setattr(chains, "LEAST_ELEMENTS", 0)
         yield
 
 

@@ -83,7 +83,8 @@ def grow_squeeze_and_excitation(growth: Growth, name: str) -> str:
     inner = growth.add(Convolution, (inner,), (n, c, 1, 1), weight=growth.numbers(c, less, 1, 1), bias=None)
     inner = growth.add(Activation, (inner,), (n, c, 1, 1), function="sigmoid")
     pair = (inner, name) if growth.integer(0, 1) else (name, inner)
-    return growth.add(Binary, pair, (n, c, h, w), function="multiply")
+    product = growth.add(Binary, pair, (n, c, h, w), function="multiply")
+    return (grow_pointwise(growth, product) if growth.integer(0, 2) else None) or product
 
 
 def grow_fallback(growth: Growth, name: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from random_graphs import CHANGES, frames, graphs, grow, sequences
 
 from saccade.kernels.reference import evaluate
-from saccade.plan import depthwise_blocks
+from saccade.plan import chains
 from saccade.runtime import Program, native
 
 settings_of_graphs = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -22,7 +22,7 @@ settings_of_graphs = settings(deadline=None, derandomize=True, suppress_health_c
 def expansions_of_any_size_are_not_kept() -> Iterator[None]:
     """Random graphs are small, and only large expansions are computed anew where they are read."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(depthwise_blocks, "LEAST_ELEMENTS", 0)
+        patch.setattr(chains, "LEAST_ELEMENTS", 0)
         yield
 
 

@@ -79,6 +79,9 @@ std::unique_ptr<Operator> make_depthwise_block(const Program &program, std::stri
                                                int residual, const ConvolutionLayer *expansion,
                                                std::array<int, 2> expanded, const ConvolutionLayer &depthwise,
                                                const ConvolutionLayer *projection);
+// A pointwise convolution of the features times `scale`, which has one place an image.
+std::unique_ptr<Operator> make_scaled_convolution(const Program &program, std::string name, int features, int scale,
+                                                  int output, int residual, const ConvolutionLayer &layer);
 // `shape.pad_*` as in torch's transposed convolution: rows and columns cut at the top and left.
 std::unique_ptr<Operator> make_transposed_convolution(const Program &program, std::string name, int input, int output,
                                                       const float *weight, const float *bias,

@@ -106,7 +106,6 @@ struct ElementwiseArguments {
     const float *scale; // one a channel, or null
     const float *shift; // one a channel, or null
     bool has_second;
-    bool second_per_channel_only; // the second operand has one place an image
     bool first_broadcasts_channels, second_broadcasts_channels;
     BinaryFunction function;
     Activation activation;

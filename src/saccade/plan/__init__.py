@@ -1,7 +1,7 @@
 """Graph -> Plan: fold, fuse, lay out buffers."""
 
 from saccade.graph import Graph
-from saccade.plan.depthwise_blocks import is_depthwise
+from saccade.plan.chains import is_depthwise
 from saccade.plan.fusion import fuse
 from saccade.plan.layout import lay_out
 from saccade.plan.step import Placement, Plan, Step

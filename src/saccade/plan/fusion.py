@@ -18,7 +18,7 @@ from saccade.graph import (
     Standardization,
     TransposedConvolution,
 )
-from saccade.plan.depthwise_blocks import join_depthwise
+from saccade.plan.chains import join_chains
 from saccade.plan.step import Step
 
 Weighted = (Convolution, DeformableConvolution, TransposedConvolution, Linear)
@@ -43,7 +43,7 @@ class _Fusion:
                 self._append(operator, operator.outputs)
             elif not self._absorb(operator):
                 self._append(Step(_pointwise(operator, self.graph), operator.inputs, operator.output), operator.outputs)
-        return join_depthwise(self.graph, self.steps, self.readers)
+        return join_chains(self.graph, self.steps, self.readers)
 
     def _append(self, step: Step | Fallback, outputs: tuple[str, ...]) -> None:
         for name in outputs:

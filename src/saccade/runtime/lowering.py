@@ -159,7 +159,7 @@ def _transmission(program: Program, step: Step, operator: Transmission) -> None:
 
 def _convolution(program: Program, step: Step, operator: Convolution) -> None:
     if step.before is not None:
-        _depthwise_block(program, step)
+        (_scaled_convolution if isinstance(step.before.operator, Binary) else _depthwise_block)(program, step)
         return
     source = program.transmissions.get(step.inputs[0])
     if source is not None and program.by_elements and _dense_or_depthwise(operator):
@@ -167,7 +167,7 @@ def _convolution(program: Program, step: Step, operator: Convolution) -> None:
         return
     program.native.add_convolution(
         *_ends(program, step),
-        -1 if step.residual is None else _number(program, step.residual),
+        _residual(program, step),
         *_weights(operator),
         *_window(operator),
         *_function(step.activation),
@@ -175,17 +175,38 @@ def _convolution(program: Program, step: Step, operator: Convolution) -> None:
     )
 
 
+def _layer(step: Step) -> Any:
+    """Returns a convolution as the blocks of several layers take it."""
+    assert isinstance(step.operator, Convolution)
+    return (*_weights(step.operator), *_window(step.operator), *_function(step.activation))
+
+
+def _residual(program: Program, step: Step) -> int:
+    return -1 if step.residual is None else _number(program, step.residual)
+
+
 def _depthwise_block(program: Program, step: Step) -> None:
     chain = step.chain
-    layers = [(*_weights(part.operator), *_window(part.operator), *_function(part.activation)) for part in chain]  # type: ignore[arg-type]
     depthwise = next(index for index, part in enumerate(chain) if is_depthwise(part))
     program.native.add_depthwise_block(
         *_ends(program, step),
-        -1 if step.residual is None else _number(program, step.residual),
-        layers[0] if depthwise == 1 else None,
+        _residual(program, step),
+        _layer(chain[0]) if depthwise == 1 else None,
         list(program.graph.tensors[chain[0].output].shape[2:]),
-        layers[depthwise],
-        layers[-1] if depthwise < len(chain) - 1 else None,
+        _layer(chain[depthwise]),
+        _layer(chain[-1]) if depthwise < len(chain) - 1 else None,
+    )
+
+
+def _scaled_convolution(program: Program, step: Step) -> None:
+    factors, features = sorted(step.inputs, key=lambda name: math.prod(program.graph.tensors[name].shape))
+    program.native.add_scaled_convolution(
+        step.name,
+        _number(program, features),
+        _number(program, factors),
+        _number(program, step.output),
+        _residual(program, step),
+        _layer(step),
     )
 
 
@@ -193,7 +214,7 @@ def _element_convolution(program: Program, step: Step, operator: Convolution, so
     cost = program.delta_cost(operator)
     program.native.add_element_convolution(
         *_ends(program, step),
-        -1 if step.residual is None else _number(program, step.residual),
+        _residual(program, step),
         source,
         *_weights(operator),
         *_window(operator),

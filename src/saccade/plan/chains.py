@@ -1,4 +1,4 @@
-"""Depthwise convolutions become one step with the layers around them, so that less is written to memory."""
+"""Layers that are computed along with the one behind them, so that what lies between is not written to memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from saccade.graph import Convolution, Fallback, Graph, Transmission
+from saccade.graph import Binary, Convolution, Fallback, Graph, Transmission
 from saccade.plan.step import Step
 
 MOST_PRODUCTS = 32
@@ -15,11 +15,12 @@ LEAST_ELEMENTS = 1 << 20
 """Of an expansion's output: what the caches hold is read as fast as it is computed."""
 
 
-def join_depthwise(graph: Graph, steps: Sequence[Step | Fallback], readers: Mapping[str, int]) -> list[Step | Fallback]:
-    """Returns the steps with those around a depthwise convolution joined where nothing else reads what lies between.
+def join_chains(graph: Graph, steps: Sequence[Step | Fallback], readers: Mapping[str, int]) -> list[Step | Fallback]:
+    """Returns the steps with layers joined where nothing else reads what lies between them.
 
-    The outputs of the depthwise layer are then computed for a block of places at a time. What the expansion before it
-    makes is not kept either where computing the places around a change once more takes less time than memory does.
+    The outputs of a depthwise layer, or of a product with one factor a channel, are computed for a block of places at a
+    time where a pointwise layer reads them. What comes before a depthwise layer is not kept either where computing the
+    places around a change once more takes less time than memory does.
 
     Args:
         graph: what the steps compute.
@@ -39,13 +40,19 @@ def join_depthwise(graph: Graph, steps: Sequence[Step | Fallback], readers: Mapp
             and before.residual is None
             and readers[before.output] == 1
             and told.isdisjoint(before.inputs)
-            and ((is_depthwise(before) and _is_pointwise(step)) or (is_depthwise(step) and _expands(graph, before)))
+            and _fits(graph, before, step)
         ):
             del joined[before.output]
             fused = (*before.fused, before.name, *step.fused)
             step = replace(step, inputs=before.inputs, before=before, fused=fused)
         joined[step.output] = step
     return list(joined.values())
+
+
+def _fits(graph: Graph, before: Step, step: Step) -> bool:
+    if is_depthwise(step):
+        return _expands(graph, before)
+    return _is_pointwise(step) and (is_depthwise(before) or _scales(graph, before))
 
 
 def is_depthwise(step: Step) -> bool:
@@ -77,3 +84,11 @@ def _expands(graph: Graph, step: Step) -> bool:
         and math.prod(operator.weight.shape[1:]) <= MOST_PRODUCTS
         and math.prod(graph.tensors[step.output].shape) >= LEAST_ELEMENTS
     )
+
+
+def _scales(graph: Graph, step: Step) -> bool:
+    if not isinstance(step.operator, Binary) or step.operator.function != "multiply" or step.activation is not None:
+        return False
+    shapes = [graph.tensors[name].shape for name in step.inputs]
+    whole, factors = max(shapes, key=math.prod), min(shapes, key=math.prod)
+    return factors == (*whole[:2], 1, 1) != whole
