@@ -1,6 +1,7 @@
 // Every native operator. Weights are packed when the operator is made, for the program's instruction set.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
