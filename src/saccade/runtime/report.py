@@ -75,7 +75,8 @@ class Report:
 
     Attributes:
         frames: frames taken.
-        macs_done: multiply-adds executed, those among them that a policy spends on measuring errors.
+        macs_done: multiply-adds executed, those among them that a policy spends on measuring errors, and those that are
+            made twice where a depthwise layer's input is not kept: a dense pass may count one or two per cent too many.
         macs_dense: multiply-adds of as many dense passes.
         seconds: time spent in calls.
         memory_bytes: the session's memory.
