@@ -46,8 +46,8 @@ void for_each_stretch(const ChangeMap &map, int64_t first, int64_t last, int gap
     }
 }
 
-// Calls visit(first, last) for ranges of the active places, shared among the threads; `cost` is the rough number of
-// operations a place takes.
+// Calls visit(first, last, thread) for ranges of the active places, shared among the threads; `cost` is the rough
+// number of operations a place takes.
 template <typename Visit>
 void parallel_ranges(Session &session, const ChangeMap &map, int64_t cost, const Visit &visit) {
     constexpr int64_t kSmallest = 64 * 1024; // operations worth waking a thread for
@@ -55,13 +55,32 @@ void parallel_ranges(Session &session, const ChangeMap &map, int64_t cost, const
     const int64_t threads = session.pool().threads();
     const int64_t tasks =
         threads == 1 ? 1 : std::clamp<int64_t>(total * std::max<int64_t>(cost, 1) / kSmallest, 1, 4 * threads);
-    session.pool().parallel_for(tasks,
-                                [&](int64_t task, int) { visit(total * task / tasks, total * (task + 1) / tasks); });
+    session.pool().parallel_for(
+        tasks, [&](int64_t task, int thread) { visit(total * task / tasks, total * (task + 1) / tasks, thread); });
 }
 
 // The same, by runs of places.
 template <typename Visit> void parallel_runs(Session &session, const ChangeMap &map, int64_t cost, const Visit &visit) {
-    parallel_ranges(session, map, cost, [&](int64_t first, int64_t last) { for_each_run(map, first, last, visit); });
+    parallel_ranges(session, map, cost,
+                    [&](int64_t first, int64_t last, int) { for_each_run(map, first, last, visit); });
+}
+
+// Calls visit(first, last, thread) for blocks of at most `block` of `count` places, shared among the threads where
+// there is enough to do; `cost` is the rough number of multiply-adds a place takes.
+template <typename Visit>
+void parallel_blocks(Session &session, int64_t count, int64_t block, int64_t cost, const Visit &visit) {
+    constexpr int64_t kSmallest = 128 * 1024; // multiply-adds worth waking the threads for
+    const int64_t blocks = (count + block - 1) / block;
+    const auto body = [&](int64_t index, int thread) {
+        visit(index * block, std::min((index + 1) * block, count), thread);
+    };
+    if (count * cost > kSmallest) {
+        session.pool().parallel_for(blocks, body);
+        return;
+    }
+    for (int64_t index = 0; index < blocks; ++index) {
+        body(index, 0);
+    }
 }
 
 // Calls visit(image, y) for each row that holds an active place, shared among the threads where there is enough to do;

@@ -168,8 +168,7 @@ void ChangeMap::set_windows(const ChangeMap &input, int kernel_height, int kerne
             // A run that is as long as taps are apart is reached by neighbouring places, whatever the tap.
             const int together = run.last_x - run.first_x >= dilation_x ? kernel_width - 1 : 0;
             for (int tap_x = together; tap_x < kernel_width; ++tap_x) {
-                // output x with first_x <= x * stride - pad + tap * dilation < last_x, for taps tap_x - together to
-                // tap_x
+                // output x with first_x <= x * stride - pad + tap * dilation < last_x, for `together` + 1 taps
                 const int low = run.first_x + pad_left - tap_x * dilation_x;
                 const int high = run.last_x - 1 + pad_left - (tap_x - together) * dilation_x;
                 const int first = low <= 0 ? 0 : (low + stride_x - 1) / stride_x;

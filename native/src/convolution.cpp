@@ -73,7 +73,7 @@ class Depthwise final : public Operator {
         const KernelTable &kernels = session.kernels();
         const int64_t cost = int64_t{target.c} * shape_.kernel_height * shape_.kernel_width;
         const int block = channel_block(session.map(output), input);
-        parallel_ranges(session, session.map(output), cost, [&](int64_t first, int64_t last) {
+        parallel_ranges(session, session.map(output), cost, [&](int64_t first, int64_t last, int) {
             for (int channel = 0; channel < target.c; channel += block) {
                 DepthwiseArguments arguments = packed_.arguments();
                 arguments.weights += channel;

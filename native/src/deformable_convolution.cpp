@@ -84,8 +84,7 @@ class DeformableConvolution final : public Operator {
         // fewer blocks the better. Whole tiles of places, which are multiples of 2, 3 and 4.
         const int64_t floats = columns() / shape.groups * target.c < 1024 * 1024 ? 48 * 1024 : 384 * 1024;
         block_ = std::clamp<int64_t>(floats / columns() / 12 * 12, 12, program.kernels->block_pixels);
-        kernel_scratch_ =
-            int64_t{program.kernels->block_pixels} * program.kernels->max_vectors * program.kernels->lanes;
+        kernel_scratch_ = kernel_scratch(*program.kernels);
     }
 
     int64_t state_floats() const override { return places_ * kBox; }
@@ -118,18 +117,9 @@ class DeformableConvolution final : public Operator {
 
     void run(Session &session) const override {
         const ChangeMap &map = session.map(output);
-        const int64_t count = map.active(), blocks = (count + block_ - 1) / block_;
-        const auto body = [&](int64_t block, int thread) {
-            const int64_t first = block * block_;
-            run_block(session, map, first, std::min(first + block_, count), session.scratch(thread));
-        };
-        if (count * columns() * 8 > 64 * 1024) {
-            session.pool().parallel_for(blocks, body);
-            return;
-        }
-        for (int64_t block = 0; block < blocks; ++block) {
-            body(block, 0);
-        }
+        parallel_blocks(session, map.active(), block_, columns() * 16, [&](int64_t first, int64_t last, int thread) {
+            run_block(session, map, first, last, session.scratch(thread));
+        });
     }
 
   private:
@@ -189,7 +179,6 @@ class DeformableConvolution final : public Operator {
     }
 
     void run_block(Session &session, const ChangeMap &map, int64_t first, int64_t last, float *scratch) const {
-        constexpr int64_t kMostPlaces = 256;
         std::array<const float *, kMostPlaces> sources;
         std::array<float *, kMostPlaces> targets;
         const View target = session.view(output);

@@ -134,7 +134,7 @@ static SACCADE_INLINE void depthwise_tiles(const DepthwiseArguments &arguments, 
         const int beyond = done + Places - count;
         if (beyond > 0) {
             depthwise_step(place, -beyond, Stride);
-        } else if (kPrefetchPlaces && Places > 1) {
+        } else if (kPrefetchPlaces) {
             depthwise_prefetch<Size, Stride, Places>(arguments, place, channels);
         }
         depthwise_tile<Size, Size, Stride, Places>(arguments, place, channels);
@@ -142,25 +142,23 @@ static SACCADE_INLINE void depthwise_tiles(const DepthwiseArguments &arguments, 
     }
 }
 
+// Fewer than eight places: a tile of just as many.
+template <int Size, int Stride, int Places>
+static SACCADE_INLINE void depthwise_short(const DepthwiseArguments &arguments, const DepthwisePlace &place,
+                                           int channels, int count) {
+    if (count == Places) {
+        depthwise_tile<Size, Size, Stride, Places>(arguments, place, channels);
+    } else if constexpr (Places > 1) {
+        depthwise_short<Size, Stride, Places - 1>(arguments, place, channels, count);
+    }
+}
+
 template <int Size, int Stride>
 static void depthwise_row(const DepthwiseArguments &arguments, const DepthwisePlace &place, int channels, int count) {
-    switch (count) {
-    case 1:
-        return depthwise_tile<Size, Size, Stride, 1>(arguments, place, channels);
-    case 2:
-        return depthwise_tile<Size, Size, Stride, 2>(arguments, place, channels);
-    case 3:
-        return depthwise_tile<Size, Size, Stride, 3>(arguments, place, channels);
-    case 4:
-        return depthwise_tile<Size, Size, Stride, 4>(arguments, place, channels);
-    case 5:
-        return depthwise_tile<Size, Size, Stride, 5>(arguments, place, channels);
-    case 6:
-        return depthwise_tile<Size, Size, Stride, 6>(arguments, place, channels);
-    case 7:
-        return depthwise_tile<Size, Size, Stride, 7>(arguments, place, channels);
-    default:
+    if (count >= 8) {
         depthwise_tiles<Size, Stride, 8>(arguments, place, channels, count);
+    } else {
+        depthwise_short<Size, Stride, 7>(arguments, place, channels, count);
     }
 }
 

@@ -10,8 +10,6 @@ namespace saccade {
 
 namespace {
 
-constexpr int64_t kMostPlaces = 256;
-
 class DepthwiseBlock;
 
 // Gathers places until there is no room for another one, then computes them together.
@@ -65,8 +63,7 @@ class DepthwiseBlock final : public Operator {
         : Operator(std::move(name), with_residual(input, residual), output), shape_(depthwise.shape),
           channels_(depthwise.shape.groups),
           places_(std::clamp<int64_t>(kBlockFloats / channels_, kFewestPlaces, program.kernels->block_pixels)),
-          kernel_scratch_(int64_t{program.kernels->block_pixels} * program.kernels->max_vectors *
-                          program.kernels->lanes),
+          kernel_scratch_(kernel_scratch(*program.kernels)),
           packed_(*program.kernels, depthwise.weight, depthwise.bias, channels_, shape_, depthwise.activation) {
         const TensorPlan &source = program.tensors[static_cast<size_t>(input)];
         const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
@@ -127,14 +124,10 @@ class DepthwiseBlock final : public Operator {
 
     void run(Session &session) const override {
         const ChangeMap &map = session.map(output);
-        const int64_t total = map.active(), threads = session.pool().threads();
-        const int64_t cost = total * (macs / map.places());
-        const int64_t tasks = threads == 1 ? 1 : std::clamp<int64_t>(cost / kSmallestTask, 1, 4 * threads);
         if (expansion_ != nullptr) {
             session.memory<ExpansionMemory>(*this).computed = 0;
         }
-        session.pool().parallel_for(tasks, [&](int64_t task, int thread) {
-            const int64_t first = total * task / tasks, last = total * (task + 1) / tasks;
+        parallel_ranges(session, map, macs / map.places(), [&](int64_t first, int64_t last, int thread) {
             if (expansion_ != nullptr) {
                 run_strips(session, map, first, last, session.scratch(thread));
                 return;
@@ -152,7 +145,6 @@ class DepthwiseBlock final : public Operator {
     static constexpr int64_t kFewestPlaces = 32;
     static constexpr int64_t kStripFloats = 6 * 1024; // of one row of the expansion
     static constexpr int kFewestColumns = 8;
-    static constexpr int64_t kSmallestTask = 128 * 1024; // multiply-adds worth waking a thread for
     static constexpr int kGap = 4;
 
     // A strip's columns and rows in the expansion.
@@ -162,7 +154,8 @@ class DepthwiseBlock final : public Operator {
         return (places - 1) * shape_.stride_x + (shape_.kernel_width - 1) * shape_.dilation_x + 1;
     }
     int64_t strip_floats() const {
-        return expansion_ == nullptr ? 0 : ExpandedStrip::floats(columns(), rows(), channels_);
+        constexpr int64_t kSlack = 64; // a vector may be read past the last place
+        return expansion_ == nullptr ? 0 : ExpandedStrip::floats(columns(), rows(), channels_) + kSlack;
     }
 
     void run_strips(Session &session, const ChangeMap &map, int64_t first, int64_t last, float *scratch) const {

@@ -270,7 +270,7 @@ class DenseElements final : public ElementConvolution {
         const bool tap_by_tap = panel_bytes > kWeightsInCache && taps_ > 1;
         const std::vector<Taps> parts = parts_of_window(tap_by_tap);
         const int64_t cost = sent.sent * taps_ * width_ / std::max<int64_t>(map.active(), 1);
-        parallel_ranges(session, map, cost, [&](int64_t first, int64_t last) {
+        parallel_ranges(session, map, cost, [&](int64_t first, int64_t last, int) {
             std::vector<DeltaList> lists(static_cast<size_t>(taps_));
             for (const PanelOfDeltas &panel : panels_) {
                 const float *weights = weights_.data() + int64_t{taps_} * channels_in_ * panel.channel;

@@ -153,8 +153,8 @@ class ExpandedStrip {
     int image_ = 0, column_ = 0, row_ = kNowhere;
     int64_t computed_ = 0;
     int32_t count_ = 0; // places found missing
-    std::array<const float *, 256> sources_;
-    std::array<float *, 256> targets_;
+    std::array<const float *, kMostPlaces> sources_;
+    std::array<float *, kMostPlaces> targets_;
 };
 
 } // namespace saccade

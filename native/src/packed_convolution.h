@@ -7,6 +7,12 @@
 
 namespace saccade {
 
+// No kernel table's block_pixels is larger.
+constexpr int64_t kMostPlaces = 256;
+// Floats of scratch memory that the convolution kernel needs.
+inline int64_t kernel_scratch(const KernelTable &kernels) {
+    return int64_t{kernels.block_pixels} * kernels.max_vectors * kernels.lanes;
+}
 // Panels of nearly equal width, in vectors: 96 channels make 48 + 48, not 64 + 32.
 std::vector<int> panel_widths(int vectors, int most);
 // A tensor's strides, which every session of the program shares: weights are packed once for them.
@@ -16,7 +22,6 @@ std::vector<int64_t> tap_offsets(const View &input, const ConvolutionShape &shap
 
 template <typename Locate>
 void PackedConvolution::run(Session &session, int64_t count, bool has_residual, const Locate &locate) const {
-    constexpr int64_t kMostPlaces = 256;
     const KernelTable &kernels = session.kernels();
     const int64_t threads = session.pool().threads();
     int64_t block = kernels.block_pixels;

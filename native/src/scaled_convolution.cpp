@@ -18,8 +18,7 @@ class ScaledConvolution final : public Operator {
                    output),
           channels_(program.tensors[static_cast<size_t>(features)].c),
           block_(std::clamp<int64_t>(kBlockFloats / channels_, kFewestPlaces, program.kernels->block_pixels)),
-          kernel_scratch_(int64_t{program.kernels->block_pixels} * program.kernels->max_vectors *
-                          program.kernels->lanes),
+          kernel_scratch_(kernel_scratch(*program.kernels)),
           packed_(*program.kernels, layer.weight, layer.bias, program.tensors[static_cast<size_t>(output)].c, channels_,
                   1, {0}, layer.activation) {
         const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
@@ -46,24 +45,15 @@ class ScaledConvolution final : public Operator {
 
     void run(Session &session) const override {
         const ChangeMap &map = session.map(output);
-        const int64_t count = map.active(), blocks = (count + block_ - 1) / block_;
-        const auto body = [&](int64_t block, int thread) {
-            const int64_t first = block * block_;
-            run_block(session, map, first, std::min(first + block_, count), session.scratch(thread));
-        };
-        if (count * (macs / map.places()) > kWorthThreads) {
-            session.pool().parallel_for(blocks, body);
-            return;
-        }
-        for (int64_t block = 0; block < blocks; ++block) {
-            body(block, 0);
-        }
+        parallel_blocks(session, map.active(), block_, macs / map.places(),
+                        [&](int64_t first, int64_t last, int thread) {
+                            run_block(session, map, first, last, session.scratch(thread));
+                        });
     }
 
   private:
     static constexpr int64_t kBlockFloats = 64 * 1024; // of the products
     static constexpr int64_t kFewestPlaces = 32;
-    static constexpr int64_t kWorthThreads = 128 * 1024; // multiply-adds
 
     // All places of the images whose factors changed.
     static ChangeMap images_of(const ChangeMap &factors, const View &target) {
@@ -82,7 +72,6 @@ class ScaledConvolution final : public Operator {
     }
 
     void run_block(Session &session, const ChangeMap &map, int64_t first, int64_t last, float *scratch) const {
-        constexpr size_t kMostPlaces = 256;
         std::array<const float *, kMostPlaces> sources;
         std::array<float *, kMostPlaces> targets;
         std::array<const float *, kMostPlaces> residuals;

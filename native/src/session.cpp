@@ -5,7 +5,7 @@
 #include <limits>
 #include <new>
 
-#include "saccade/program.h"
+#include "packed_convolution.h"
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -76,7 +76,7 @@ Session::Session(std::shared_ptr<const Program> program, int threads, bool poiso
             kept_[op.get()] = std::move(made);
         }
     }
-    int64_t scratch = int64_t{kernels().block_pixels} * kernels().max_vectors * kernels().lanes;
+    int64_t scratch = kernel_scratch(kernels());
     for (const auto &op : program_->operators) {
         scratch = std::max(scratch, op->scratch_floats());
     }

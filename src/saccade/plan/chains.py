@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from saccade.graph import Binary, Convolution, Fallback, Graph, Transmission
+from saccade.graph import Binary, Convolution, Fallback, Graph, Operator, Transmission
 from saccade.plan.step import Step
 
 MOST_PRODUCTS = 32
@@ -50,14 +50,13 @@ def join_chains(graph: Graph, steps: Sequence[Step | Fallback], readers: Mapping
 
 
 def _fits(graph: Graph, before: Step, step: Step) -> bool:
-    if is_depthwise(step):
+    if is_depthwise(step.operator):
         return _expands(graph, before)
-    return _is_pointwise(step) and (is_depthwise(before) or _scales(graph, before))
+    return _is_pointwise(step) and (is_depthwise(before.operator) or _scales(graph, before))
 
 
-def is_depthwise(step: Step) -> bool:
-    """Whether the step is a depthwise convolution of as many output as input channels."""
-    operator = step.operator
+def is_depthwise(operator: Operator) -> bool:
+    """Whether the operator is a depthwise convolution of as many output as input channels."""
     return (
         isinstance(operator, Convolution)
         and operator.weight.shape[1] == 1

@@ -187,7 +187,7 @@ def _residual(program: Program, step: Step) -> int:
 
 def _depthwise_block(program: Program, step: Step) -> None:
     chain = step.chain
-    depthwise = next(index for index, part in enumerate(chain) if is_depthwise(part))
+    depthwise = next(index for index, part in enumerate(chain) if is_depthwise(part.operator))
     program.native.add_depthwise_block(
         *_ends(program, step),
         _residual(program, step),
@@ -224,8 +224,7 @@ def _element_convolution(program: Program, step: Step, operator: Convolution, so
 
 
 def _dense_or_depthwise(operator: Convolution) -> bool:
-    channels, inputs, *kernel = operator.weight.shape
-    return operator.groups == 1 or (inputs == 1 and operator.groups == channels and math.prod(kernel) <= 64)
+    return operator.groups == 1 or (is_depthwise(operator) and math.prod(operator.weight.shape[2:]) <= 64)
 
 
 def _transposed_convolution(program: Program, step: Step, operator: TransposedConvolution) -> None:
