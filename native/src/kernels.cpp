@@ -26,7 +26,7 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::kLanes,
         SACCADE_ISA::kMaxVectors,
         SACCADE_ISA::kBlockPixels,
-        SACCADE_ISA::kWinogradPays ? SACCADE_ISA::kWinogradTiles : 0,
+        SACCADE_ISA::kWinogradTiles,
         SACCADE_ISA::kDeltaVectors,
         SACCADE_ISA::convolution,
         SACCADE_ISA::winograd,

@@ -10,8 +10,6 @@ namespace saccade::SACCADE_ISA {
 
 constexpr int kWinogradPoints = 16;
 constexpr int kWinogradTiles = 48; // at most, that share one pass over a panel's weights
-// Not measured with AVX-512 yet, where convolutions stay direct.
-constexpr bool kWinogradPays = kLanes < 16;
 
 // One patch of 4 x 4 places becomes 16 rows of channels, `target_stride` apart.
 static SACCADE_INLINE void winograd_input(const float *patch, int64_t row_stride, int64_t pixel_stride, int channels,

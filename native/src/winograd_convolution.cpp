@@ -235,10 +235,9 @@ bool winograd_fits(const Program &program, int input, int output, const Convolut
     const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
     const int64_t tiles = int64_t{target.n} * ((target.h + 1) / 2) * ((target.w + 1) / 2);
     const int64_t weights = int64_t{kPoints} * source.c * target.c;
-    return program.kernels->winograd_tiles > 0 && shape.kernel_height == 3 && shape.kernel_width == 3 &&
-           shape.stride_y == 1 && shape.stride_x == 1 && shape.dilation_y == 1 && shape.dilation_x == 1 &&
-           shape.groups == 1 && source.c >= kFewestChannels && target.c >= kFewestChannels &&
-           (tiles >= kFewestTiles || weights <= kCachedWeights);
+    return shape.kernel_height == 3 && shape.kernel_width == 3 && shape.stride_y == 1 && shape.stride_x == 1 &&
+           shape.dilation_y == 1 && shape.dilation_x == 1 && shape.groups == 1 && source.c >= kFewestChannels &&
+           target.c >= kFewestChannels && (tiles >= kFewestTiles || weights <= kCachedWeights);
 }
 
 std::unique_ptr<Operator> make_winograd(const Program &program, std::string name, int input, int output, int residual,

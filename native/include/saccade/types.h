@@ -162,7 +162,7 @@ struct KernelTable {
     int32_t lanes;          // floats a vector
     int32_t max_vectors;    // widest panel, in vectors
     int32_t block_pixels;   // places that share one pass over a panel's weights
-    int32_t winograd_tiles; // at most, in one call; 0 where a direct convolution is better
+    int32_t winograd_tiles; // at most, in one call
     int32_t delta_vectors;  // widest row of sums that `accumulate` takes, in vectors
 
     // Places [0, count) of the panels [first_panel, last_panel). `scratch` holds block_pixels * max_vectors * lanes.
