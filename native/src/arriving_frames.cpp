@@ -122,6 +122,31 @@ bool looks_scattered(const KernelTable &kernels, const View &view, const Element
            static_cast<double>(active) + static_cast<double>(runs) * cost_of_run >= static_cast<double>(places);
 }
 
+// Marks the places of a frame that differ from what was taken over last.
+template <typename Element>
+void compare_frame(const Program &program, int tensor, const View &view, const Element *frame, const Element *held,
+                   ChangeMap &map) {
+    const KernelTable &kernels = *program.kernels;
+    const int64_t plane = int64_t{view.h} * view.w, planes = int64_t{view.n} * view.c;
+    int64_t first = 0; // most frames that change nothing need no map
+    while (first < planes && !compare_channel(kernels, frame + first * plane, held + first * plane, plane, nullptr)) {
+        ++first;
+    }
+    if (first == planes) {
+        map.set_none();
+        return;
+    }
+    if (looks_scattered(kernels, view, frame, held, cost_of_run(program, tensor))) {
+        map.set_all();
+        return;
+    }
+    uint8_t *bytes = map.edit();
+    for (int64_t index = first; index < planes; ++index) {
+        compare_channel(kernels, frame + index * plane, held + index * plane, plane, bytes + index / view.c * plane);
+    }
+    map.count();
+}
+
 } // namespace
 
 template <typename Element> bool Session::load(int tensor, const Element *frame, const uint8_t *mask) {
@@ -136,21 +161,8 @@ template <typename Element> bool Session::load(int tensor, const Element *frame,
         reference.taken = true;
     } else if (mask != nullptr) {
         map.set(mask);
-    } else if (looks_scattered(kernels(), view, frame, held.data(), cost_of_run(*program_, tensor))) {
-        map.set_all();
     } else {
-        uint8_t *bytes = nullptr; // most frames that change nothing need no map
-        for (int image = 0; image < view.n; ++image) {
-            for (int channel = 0; channel < view.c; ++channel) {
-                const int64_t base = (int64_t{image} * view.c + channel) * plane;
-                if (bytes == nullptr && !compare_channel(kernels(), frame + base, held.data() + base, plane, nullptr)) {
-                    continue;
-                }
-                bytes = bytes == nullptr ? map.edit() : bytes;
-                compare_channel(kernels(), frame + base, held.data() + base, plane, bytes + image * plane);
-            }
-        }
-        bytes == nullptr ? map.set_none() : map.count();
+        compare_frame(*program_, tensor, view, frame, held.data(), map);
     }
     // Noise leaves runs of a few places with small gaps between them. What a comparison found equal may be taken again;
     // what a mask leaves out may not.

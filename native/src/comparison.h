@@ -7,7 +7,9 @@
 namespace saccade::SACCADE_ISA {
 
 static SACCADE_INLINE bool any_bit(Mask bits) {
-#if defined(__AVX2__) && !defined(__AVX512F__)
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(bits), reinterpret_cast<__m512i>(bits)) != 0;
+#elif defined(__AVX2__)
     return _mm256_testz_si256(reinterpret_cast<__m256i>(bits), reinterpret_cast<__m256i>(bits)) == 0;
 #else
     uint64_t words[sizeof(Mask) / 8];

@@ -34,7 +34,7 @@ def as_taken(frame: torch.Tensor, expected: Tensor) -> torch.Tensor:
             f"a frame of shape {tuple(frame.shape)} was given; this program was compiled for {expected.shape}: "
             "compile another, or use saccade.incremental, which adapts"
         )
-    if frame.device.type != "cpu":
+    if not frame.is_cpu:  # many times as fast to ask as the device's type
         raise FrameError(f"a frame on {frame.device} was given; expected one on the CPU: call frame.cpu()")
     if frame.dtype != expected.dtype:
         if frame.is_floating_point() and not expected.dtype.is_floating_point:

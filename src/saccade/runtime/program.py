@@ -17,6 +17,7 @@ from saccade.policy import Policy, Tolerance, resolve_policy
 from saccade.runtime import native
 from saccade.runtime.delta_cost import DeltaCost, delta_cost
 from saccade.runtime.fingerprint import fingerprint
+from saccade.runtime.leaving import exits
 from saccade.runtime.lowering import lower
 from saccade.runtime.session import Session
 from saccade.runtime.threads import thread_count
@@ -63,6 +64,7 @@ class Program:
         self._thresholds: dict[str, Thresholds] | None = None
         self._measuring = threading.Lock()
         self.tensor_numbers = self._add_tensors()
+        self.exits = exits(self.graph, self.tensor_numbers)
         self.native_steps: list[Step] = []
         self.segments = tuple(self._build())
 

@@ -50,6 +50,9 @@ class Session:
         self._macs_before: int | None = None
         self._macs_dense = sum(program.native.macs)
         self._input_names = program.graph.inputs
+        # Asked of every frame, where a lookup in caches that others have swept takes microseconds.
+        self._expected = [program.graph.tensors[name] for name in self._input_names]
+        self._exact, self._sees_all = program.policy.exact, program.policy.sees_all
         self._has_one_output = program.graph.output_tree == torch.utils._pytree.tree_structure(0)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -155,12 +158,12 @@ class Session:
     @property
     def since_keyframe(self) -> int:
         """Frames since the last keyframe, the stream's first frame being one; 0 for the keyframe itself."""
-        return max(self._frames - 1, 0) if self.program.policy.exact else self._pacing.frames
+        return max(self._frames - 1, 0) if self._exact else self._pacing.frames
 
     @property
     def last_frame(self) -> FrameCost:
         """What the last frame took."""
-        done = 0 if self._macs_before is None else self._macs_done() - self._macs_before
+        done = 0 if self._macs_before is None else self._native.macs_done - self._macs_before
         share = float(self.change_maps()[self._input_names[0]].float().mean()) if self._started else 0.0
         return FrameCost(done, self._macs_dense, self._last_seconds * 1e3, share)
 
@@ -192,7 +195,7 @@ class Session:
             seed: of the blobs.
         """
         if self._forced != (share, seed):
-            self._stop_forcing()
+            self._native.stop_forcing()
             self._activity = activity_maps(self.program, share, seed)
             for (height, width), mask in self._activity.items():
                 self._native.force(height, width, mask.data_ptr())
@@ -200,9 +203,8 @@ class Session:
         self._advance(self._flatten((frame,), {}), forced=self._activity)
 
     def _stop_forcing(self) -> None:
-        if self._forced is not None:
-            self._native.stop_forcing()
-            self._forced = None
+        self._native.stop_forcing()
+        self._forced = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session:
         """Returns a session that goes on from the same frame and shares the program."""
@@ -233,28 +235,25 @@ class Session:
         frames = tensors_of(arguments, keywords)
         if len(frames) != len(self._input_names):
             raise FrameError(f"{len(frames)} tensors were given; the program takes {len(self._input_names)}")
-        tensors, policy = self.program.graph.tensors, self.program.policy
-        taken = [as_taken(frame, tensors[name]) for name, frame in zip(self._input_names, frames, strict=True)]
-        if policy.sees_all:
+        taken = [as_taken(frame, expected) for frame, expected in zip(frames, self._expected, strict=True)]
+        if self._sees_all:
             return taken
         references = [self._reference(name) if self._started else None for name in self._input_names]
-        return [policy.seen(frame, reference) for frame, reference in zip(taken, references, strict=True)]
+        return [self.program.policy.seen(frame, reference) for frame, reference in zip(taken, references, strict=True)]
 
     def _advance(
         self, frames: Sequence[torch.Tensor], *, take_all: bool = False, forced: dict[Any, torch.Tensor] | None = None
     ) -> Any:
-        if torch.is_grad_enabled():
-            with torch.no_grad():
-                return self._advance(frames, take_all=take_all, forced=forced)
         if forced is None:
-            self._stop_forcing()
+            if self._forced is not None:
+                self._stop_forcing()
             if not take_all and not self._admit(frames[0]):
                 self._hold_all()
                 return self._outputs()
         account = self._pacing.account if forced is None else None
         if not self._started and not self._told and account is None:
             self._set_thresholds(frames)
-        macs_before = self._macs_done()
+        macs_before = self._native.macs_done
         if account is not None:
             account.begin(self, frames)
         any_change = False
@@ -273,9 +272,9 @@ class Session:
 
     def _admit(self, frame: torch.Tensor) -> bool:
         """Asks the policy what to do with a frame; returns whether it is computed, with nothing kept for a keyframe."""
-        policy = self.program.policy
-        if policy.exact:
+        if self._exact:
             return True
+        policy = self.program.policy
         verdict = self._pacing.judge(policy, frame, self._reference(self._input_names[0]) if self._started else None)
         if verdict is Verdict.KEYFRAME:
             self._forget()
@@ -319,7 +318,7 @@ class Session:
         if forced is not None:
             mask = forced[tuple(frame.shape[2:])]
             mask = mask if frame.shape[0] == 1 else mask.repeat(frame.shape[0])
-        elif not take_all:
+        elif not (take_all or self._exact):
             mask = self._policy_mask(name, frame)
         load = self._native.load_uint8 if frame.dtype == torch.uint8 else self._native.load_float32
         changed = bool(load(number, frame.data_ptr(), 0 if mask is None else mask.data_ptr()))
@@ -330,8 +329,6 @@ class Session:
 
     def _policy_mask(self, name: str, frame: torch.Tensor) -> torch.Tensor | None:
         policy = self.program.policy
-        if policy.exact:
-            return None
         reference = self._reference(name) if self._started else None
         changes = None if reference is None else policy.changes(frame, reference)
         if changes is None:
@@ -373,7 +370,7 @@ class Session:
         if self._fallbacks:
             self._run()
         else:
-            self._native.run(0, len(self.program.native_steps))
+            self._native.settle()
 
     def _run_fallback(self, operator: Fallback) -> None:
         ready = all(name in self._values or self._number(name) is not None for name in operator.outputs)
@@ -384,7 +381,8 @@ class Session:
                     self._native.load_float32(number, self._values[name].data_ptr())
             return
         began = time.perf_counter()
-        results = run_fallback(operator, {name: self._value(name) for name in operator.inputs})
+        with torch.no_grad():
+            results = run_fallback(operator, {name: self._value(name) for name in operator.inputs})
         for name, result in zip(operator.outputs, results, strict=True):
             if not isinstance(result, torch.Tensor):
                 continue
@@ -393,9 +391,6 @@ class Session:
             if (number := self._number(name)) is not None:
                 self._changed[name] = bool(self._native.load_float32(number, self._values[name].data_ptr()))
         self._fallbacks[operator.name].add(time.perf_counter() - began)
-
-    def _macs_done(self) -> int:
-        return int(self._native.macs_done)
 
     def _pointers(self, operator: Fallback) -> set[int]:
         return {self._values[name].data_ptr() for name in operator.inputs if name in self._values}
@@ -420,21 +415,12 @@ class Session:
 
     def _outputs(self) -> Any:
         graph = self.program.graph
-        leaves = []
-        for leaf in graph.outputs:
+        leaves: list[Any] = []
+        for leaf, way in zip(graph.outputs, self.program.exits, strict=True):
             if not isinstance(leaf, Reference):
                 leaves.append(leaf.clone() if isinstance(leaf, torch.Tensor) else leaf)
-                continue
-            number = self._number(leaf.tensor)
-            tensor = graph.tensors[leaf.tensor]
-            if number is not None and tensor.dtype == torch.float32 and leaf.tensor not in self._values:
-                layout = leaf.layout
-                by_places = layout is not None and layout.ends_in_channels(tensor.shape)
-                order = torch.channels_last if by_places else torch.contiguous_format
-                shape = tensor.shape if layout is None or layout.reorders else layout.shape
-                fresh = torch.empty(shape, memory_format=order)
-                (self._native.read_places if by_places else self._native.read)(number, fresh.data_ptr())
-                leaves.append(layout.apply(fresh) if layout is not None and layout.reorders else fresh)
+            elif way is not None and leaf.tensor not in self._values:
+                leaves.append(way.read(self._native))
             else:
                 leaves.append(fetch(leaf, {leaf.tensor: self._value(leaf.tensor)}).clone())
         return leaves[0] if self._has_one_output else torch.utils._pytree.tree_unflatten(leaves, graph.output_tree)
