@@ -116,19 +116,18 @@ NB_MODULE(native, module) {
     module.attr("compiler") = __VERSION__;
     module.def(
         "compare_cells",
-        [](uintptr_t frame, uintptr_t reference, bool bytes, std::vector<int64_t> shape, uintptr_t squares,
-           uintptr_t steps, const std::string &instruction_set) {
+        [](uintptr_t frame, uintptr_t reference, bool bytes, std::vector<int64_t> shape, uintptr_t cells,
+           const std::string &instruction_set) {
             const saccade::KernelTable &kernels = *saccade::Program(instruction_set).kernels;
             const auto compare = [&](auto element) {
                 using Element = decltype(element);
                 return saccade::compare_cells(kernels, reinterpret_cast<const Element *>(frame),
                                               reinterpret_cast<const Element *>(reference), shape.at(0), shape.at(1),
-                                              shape.at(2), shape.at(3), reinterpret_cast<float *>(squares),
-                                              reinterpret_cast<float *>(steps));
+                                              shape.at(2), shape.at(3), reinterpret_cast<float *>(cells));
             };
             return bytes ? compare(uint8_t{}) : compare(float{});
         },
-        "frame"_a, "reference"_a, "bytes"_a, "shape"_a, "squares"_a, "steps"_a, "instruction_set"_a = "",
+        "frame"_a, "reference"_a, "bytes"_a, "shape"_a, "cells"_a, "instruction_set"_a = "",
         nb::call_guard<nb::gil_scoped_release>());
     module.def(
         "take_over",

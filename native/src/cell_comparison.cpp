@@ -66,9 +66,9 @@ class Liveliness {
 
 template <typename Element>
 std::pair<double, double> compare_cells(const KernelTable &kernels, const Element *frame, const Element *reference,
-                                        int64_t images, int64_t channels, int64_t height, int64_t width, float *squares,
-                                        float *steps) {
+                                        int64_t images, int64_t channels, int64_t height, int64_t width, float *cells) {
     const int64_t columns = (width + kCellSide - 1) / kCellSide;
+    float *squares = cells, *steps = cells + images * ((height + kCellSide - 1) / kCellSide) * columns;
     std::vector<float> differences(static_cast<size_t>(columns)), difference_squares(static_cast<size_t>(columns));
     std::vector<float> places(static_cast<size_t>(columns)); // of each cell in this row of cells
     Liveliness liveliness(columns);
@@ -103,8 +103,8 @@ std::pair<double, double> compare_cells(const KernelTable &kernels, const Elemen
 }
 
 template std::pair<double, double> compare_cells<float>(const KernelTable &, const float *, const float *, int64_t,
-                                                        int64_t, int64_t, int64_t, float *, float *);
+                                                        int64_t, int64_t, int64_t, float *);
 template std::pair<double, double> compare_cells<uint8_t>(const KernelTable &, const uint8_t *, const uint8_t *,
-                                                          int64_t, int64_t, int64_t, int64_t, float *, float *);
+                                                          int64_t, int64_t, int64_t, int64_t, float *);
 
 } // namespace saccade

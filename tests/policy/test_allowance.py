@@ -15,7 +15,7 @@ from saccade.policy.change import CellChange
 
 
 def changed(mean: float, largest: float | None = None) -> CellChange:
-    return CellChange(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), mean, mean if largest is None else largest)
+    return CellChange(torch.zeros(2, 1, 1, 1), mean, mean if largest is None else largest)
 
 
 def law_of(scale: float, power: float, spread: float = 0.0, pairs: int = 400) -> PowerLaw:

@@ -17,23 +17,34 @@ cell tell nearly as much as eight."""
 
 @dataclass(frozen=True, eq=False)
 class CellChange:
-    """The change from a reference to a frame; both tensors are (N, rows, columns) float32, one number a cell.
+    """The change from a reference to a frame.
 
     Cells are 8 x 8 pixels, of which the first and the fifth row count; the last row and column of cells are cut off at
-    the frame's edge. Both are means over the channels, in the frame's units squared.
+    the frame's edge.
 
     Attributes:
-        squares: the mean squared difference.
-        steps: the squared difference of the cell's means: how much brighter, darker or otherwise coloured it is.
-            Noise hardly enters, as it averages out over a cell.
+        cells: (2, N, rows, columns) float32, ``squares`` and ``steps``: means over the channels, in the frame's units
+            squared.
         mean: over the cells, of the root mean square difference, in the frame's units.
         largest: the same over one part of 4 x 4 cells, where it is largest.
     """
 
-    squares: torch.Tensor
-    steps: torch.Tensor
+    cells: torch.Tensor
     mean: float
     largest: float
+
+    @property
+    def squares(self) -> torch.Tensor:
+        """The mean squared difference of each cell, (N, rows, columns)."""
+        return self.cells[0]
+
+    @property
+    def steps(self) -> torch.Tensor:
+        """The squared difference of each cell's means: how much brighter, darker or otherwise coloured it is.
+
+        Noise hardly enters, as it averages out over a cell.
+        """
+        return self.cells[1]
 
 
 def as_pictures(frame: torch.Tensor) -> torch.Tensor:
@@ -53,7 +64,8 @@ def compare_cells(frame: torch.Tensor, reference: torch.Tensor) -> CellChange:
     squares = _cell_means(difference.square()).mean(1)
     roots = squares.sqrt()
     parts = torch.nn.functional.avg_pool2d(roots[:, None], PART, ceil_mode=True, count_include_pad=False)
-    return CellChange(squares, _cell_means(difference).square().mean(1), float(roots.mean()), float(parts.max()))
+    steps = _cell_means(difference).square().mean(1)
+    return CellChange(torch.stack((squares, steps)), float(roots.mean()), float(parts.max()))
 
 
 def _cell_means(values: torch.Tensor) -> torch.Tensor:

@@ -22,25 +22,23 @@ def compare_cells(frame: torch.Tensor, reference: torch.Tensor, instruction_set:
     if not _suits(frame) or not _suits(reference) or frame.shape != reference.shape or frame.dtype != reference.dtype:
         return compare_in_torch(frame, reference)
     images, channels, height, width = frame.shape
-    result = torch.empty(2, images, -(-height // CELL), -(-width // CELL))
-    squares, steps = result
+    cells = torch.empty((2, images, -(-height // CELL), -(-width // CELL)))
     mean, largest = native.compare_cells(
         frame.data_ptr(),
         reference.data_ptr(),
         frame.dtype == torch.uint8,
         [images, channels, height, width],
-        squares.data_ptr(),
-        steps.data_ptr(),
+        cells.data_ptr(),
         instruction_set,
     )
-    return CellChange(squares, steps, mean, largest)
+    return CellChange(cells, mean, largest)
 
 
 def _suits(frame: torch.Tensor) -> bool:
     return (
         frame.dim() == 4
         and frame.dtype in (torch.float32, torch.uint8)
-        and frame.device.type == "cpu"
+        and frame.is_cpu
         and frame.is_contiguous()
         and frame.numel() > 0
     )

@@ -8,8 +8,7 @@ def compare_cells(
     reference: int,
     bytes: bool,
     shape: list[int],
-    squares: int,
-    steps: int,
+    cells: int,
     instruction_set: str = "",
 ) -> tuple[float, float]: ...
 def multiply_adds(instruction_set: str, rounds: int) -> int: ...

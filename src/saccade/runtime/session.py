@@ -35,6 +35,7 @@ class Session:
         self._native = program.native.session(program.threads, poison) if memory is None else memory
         self._dense_session: Session | None = None
         self._values: dict[str, torch.Tensor] = {}
+        self._references: dict[str, torch.Tensor] = {}
         self._changed: dict[str, bool] = {}
         allowance = program.policy.allowance if memory is None else None
         self._pacing = Pacing(account=None if allowance is None else Account(allowance))
@@ -123,6 +124,7 @@ class Session:
         """Forgets all frames and counts; the next frame is computed densely."""
         self._native.reset()
         self._values.clear()
+        self._references.clear()
         account = self._pacing.account
         self._pacing = Pacing(account=None if account is None else Account(account.allowance))
         self._told = self._told and account is None
@@ -284,6 +286,7 @@ class Session:
         """Lets nothing of earlier frames stand."""
         self._native.forget()
         self._values.clear()
+        self._references.clear()
         self._started = False
         if self.program.tolerance is not None and self.program.tolerance.by_place:
             self._told = False  # where the task looked in the last scene says nothing of this one
@@ -304,11 +307,16 @@ class Session:
 
     def _reference(self, name: str) -> torch.Tensor | None:
         """Returns what of an input was taken over last, (N, C, H, W); it lies in the engine's memory."""
+        if name in self._references:
+            return self._references[name]
         number = self.program.tensor_numbers.get(name)
         if number is None:
             return self._values.get(name)
         held = self._native.reference(number)
-        return None if held is None else torch.from_numpy(held)
+        if held is None:
+            return None
+        self._references[name] = torch.from_numpy(held)  # it stays in one place for as long as the session lives
+        return self._references[name]
 
     def _take_input(self, name: str, frame: torch.Tensor, take_all: bool, forced: Any) -> bool:
         number = self.program.tensor_numbers.get(name)
