@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,7 @@ class Answers:
     """A copy of outputs.
 
     Attributes:
-        values: of each floating-point output, (K,), or some of them, (runs, 64); float32.
+        values: of each floating-point output in its shape, or some of them, (runs, 64); contiguous float32.
     """
 
     values: list[torch.Tensor] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Answers:
     @classmethod
     def of(cls, outputs: Any) -> Answers:
         """Returns a copy of a network's outputs, however nested."""
-        return cls([values.to(torch.float32, copy=True) for values in _values(outputs)])
+        return cls([_copy(values) for values in _values(outputs)])
 
     def take_over(self, outputs: Any) -> float:
         """Follows newer outputs; returns how far those before are from them.
@@ -51,15 +51,29 @@ class Answers:
 
 
 def _values(outputs: Any) -> list[torch.Tensor]:
-    found = []
-    for leaf in torch.utils._pytree.tree_leaves(outputs):
-        if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
-            values = leaf.detach().reshape(-1)
-            if values.numel() > MOST_VALUES:
-                runs = values.numel() // RUN
-                values = values[: runs * RUN].view(runs, RUN)[_chosen(runs, MOST_VALUES // RUN)]
-            found.append(values)
-    return found
+    return [_some(tensor) for tensor in _tensors(outputs) if tensor.is_floating_point()]
+
+
+def _tensors(outputs: Any) -> Iterator[torch.Tensor]:
+    """Yields the tensors of nested outputs. Of the usual structures by itself, as PyTorch's trees take their time."""
+    if isinstance(outputs, torch.Tensor):
+        yield outputs
+    elif type(outputs) in (tuple, list):
+        for part in outputs:
+            yield from _tensors(part)
+    else:
+        yield from (leaf for leaf in torch.utils._pytree.tree_leaves(outputs) if isinstance(leaf, torch.Tensor))
+
+
+def _some(tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.numel() <= MOST_VALUES:
+        return tensor
+    runs = tensor.numel() // RUN
+    return tensor.reshape(-1)[: runs * RUN].view(runs, RUN)[_chosen(runs, MOST_VALUES // RUN)]
+
+
+def _copy(values: torch.Tensor) -> torch.Tensor:
+    return values.detach().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
 
 
 @lru_cache(maxsize=8)

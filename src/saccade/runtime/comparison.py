@@ -52,7 +52,8 @@ def take_over(copy: torch.Tensor, values: torch.Tensor, instruction_set: str = "
         values: of the same shape, and of any type.
         instruction_set: "" chooses the best that this processor runs.
     """
-    values = values.to(torch.float32).contiguous()
+    if values.dtype != torch.float32 or not values.is_contiguous():
+        values = values.to(torch.float32).contiguous()
     return native.take_over(values.data_ptr(), copy.data_ptr(), copy.numel(), instruction_set)
 
 
