@@ -65,13 +65,33 @@ uint8_t *ChangeMap::edit() {
 }
 
 void ChangeMap::set(const uint8_t *bytes) {
-    std::memcpy(edit(), bytes, static_cast<size_t>(places()));
+    bytes_.assign(bytes, bytes + places());
     count();
 }
 
 namespace {
 
 constexpr uint8_t kOnes[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+// How many of the first places of a row are not active, in steps of eight: most are not.
+int inactive_places(const uint8_t *row, int count) {
+    constexpr int kWords = 4;
+    int x = 0;
+    uint64_t words[kWords];
+    for (; x + 8 * kWords <= count; x += 8 * kWords) {
+        std::memcpy(words, row + x, sizeof words);
+        if ((words[0] | words[1] | words[2] | words[3]) != 0) {
+            break;
+        }
+    }
+    for (; x + 8 <= count; x += 8) {
+        std::memcpy(words, row + x, 8);
+        if (words[0] != 0) {
+            break;
+        }
+    }
+    return x;
+}
 
 } // namespace
 
@@ -84,16 +104,8 @@ void ChangeMap::find_runs() {
             const uint8_t *row = bytes_.data() + (static_cast<size_t>(image) * height_ + y) * width_;
             int x = 0;
             while (x < width_) {
-                uint64_t word;
-                if (row[x] == 0 && x + 8 <= width_) {
-                    std::memcpy(&word, row + x, 8);
-                    if (word == 0) {
-                        x += 8;
-                        continue;
-                    }
-                }
                 if (row[x] == 0) {
-                    ++x;
+                    x += std::max(inactive_places(row + x, width_ - x), 1);
                     continue;
                 }
                 const int first = x;
