@@ -1,7 +1,7 @@
 """One thread against two, alone and beside a busy neighbour, and each instruction set against the best.
 
 Run: python benchmarks/threads.py benchmarks/rows/threads.json
-Cost: about a minute on two cores. ResNet-18 at 384x640; the same share of places is active in every operator.
+Cost: about three minutes on two cores. ResNet-18 at 384x640; the same share of places is active in every operator.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import saccade
 from saccade.measure import Environment, Record, alternate
 from saccade.runtime import native_information
 
-ROUNDS = 8
+ROUNDS = 24
 SHARES = (1.0, 0.1, 0.05)
 
 

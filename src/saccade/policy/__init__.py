@@ -7,8 +7,9 @@ from saccade.policy.gate import Gate
 from saccade.policy.hold import Hold
 from saccade.policy.ignore import Ignore
 from saccade.policy.keyframed import Keyframed
-from saccade.policy.policy import Exact, History, Policy, Verdict, policies, resolve_policy
+from saccade.policy.policy import Exact, History, Policy, Verdict, policies
 from saccade.policy.profile import Calibrated, Held, Profile, read_profile
+from saccade.policy.resolve import resolve_policy
 from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
 from saccade.policy.tolerant import CBInfer, DeltaCNN, Near

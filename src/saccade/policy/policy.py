@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 import torch
 
@@ -161,25 +160,3 @@ class Exact(Policy):
     def exact(self) -> bool:
         """Always True."""
         return True
-
-
-def resolve_policy(policy: Any) -> Policy:
-    """Returns the policy that a name, a name with a number such as "hold:2", a profile's path or an object stands for.
-
-    Raises:
-        PolicyError: for anything but a known name, a profile or a Policy, or where the number does not suit it.
-    """
-    if isinstance(policy, Policy):
-        return policy
-    if isinstance(policy, str):
-        name, colon, text = policy.partition(":")
-        if name in policies:
-            return policies.get(name).parse(text) if colon else policies.get(name)()
-        if policy.endswith(".json"):
-            from saccade.policy.profile import read_profile  # which builds on this file
-
-            return read_profile(policy).policy()
-    raise PolicyError(
-        f"policy {policy!r} is not known; give one of {', '.join(policies.names())}, the path of a "
-        "profile that ends in .json, or a saccade.policy.Policy object"
-    )
