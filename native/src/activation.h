@@ -135,6 +135,8 @@ static Vector square_root(Vector x) {
     return x;
 }
 
+static SACCADE_INLINE Vector hardswish(Vector x) { return x * at_most(at_least(x + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f); }
+
 template <typename Function>
 static SACCADE_INLINE void replace_each(Vector *values, int count, const Function &function) {
     for (int index = 0; index < count; ++index) {
@@ -172,8 +174,7 @@ static __attribute__((noinline)) void activate_all(Vector *values, int count, Ac
     case Function::leaky_relu:
         return replace_each(values, count, [a](Vector x) { return x < splat(0.0f) ? x * a : x; });
     case Function::hardswish:
-        return replace_each(values, count,
-                            [](Vector x) { return x * at_most(at_least(x + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f); });
+        return replace_each(values, count, [](Vector x) { return hardswish(x); });
     case Function::hardsigmoid:
         return replace_each(values, count,
                             [](Vector x) { return at_most(at_least(x + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f); });
@@ -245,7 +246,14 @@ template <int Count> static SACCADE_INLINE void activate_slowly(Vector (&values)
 template <int Count>
 static SACCADE_INLINE void activate(Vector (&values)[Count], Bounds bounds, Activation activation) {
     if (!__builtin_expect(bounds.enough, 1)) {
-        activate_slowly(values, activation);
+        if (activation.function != Function::hardswish) {
+            activate_slowly(values, activation);
+            return;
+        }
+#pragma GCC unroll 32
+        for (int index = 0; index < Count; ++index) { // takes no longer than to go out of line
+            values[index] = hardswish(values[index]);
+        }
         return;
     }
 #pragma GCC unroll 32

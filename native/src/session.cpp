@@ -146,10 +146,16 @@ void Session::poison() {
 std::unique_ptr<Session> Session::clone() const {
     auto copy = std::make_unique<Session>(program_, pool_->threads(), false);
     std::memcpy(copy->memory_->data(), memory_->data(), memory_->bytes());
+    copy->maps_ = maps_;
+    copy->forced_ = forced_;
     for (size_t index = 0; index < maps_.size(); ++index) {
-        copy->maps_[index] = maps_[index];
-        const auto shared = static_cast<size_t>(current_[index] - maps_.data());
-        copy->current_[index] = &copy->maps_[shared];
+        const ChangeMap *current = current_[index];
+        const auto forced = forced_.find({current->height(), current->width()});
+        if (forced != forced_.end() && current == &forced->second) {
+            copy->current_[index] = &copy->forced_.at(forced->first);
+        } else {
+            copy->current_[index] = &copy->maps_[static_cast<size_t>(current - maps_.data())];
+        }
     }
     copy->references_ = references_;
     for (const auto &[op, memory] : kept_) {

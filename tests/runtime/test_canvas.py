@@ -138,3 +138,22 @@ def test_a_frame_that_is_no_picture_raises_an_error(frame) -> None:
 def test_a_margin_or_agreement_that_makes_no_sense_raises_an_error(fields) -> None:
     with pytest.raises(PolicyError, match="expected at least one pixel"):
         CanvasStream(Maps().eval(), **fields)
+
+
+def test_a_canvas_begins_anew_when_the_number_of_images_changes() -> None:
+    canvas = CanvasStream(Maps().eval(), margin=32, threads=1)
+    pair = torch.cat([view(100, 100), view(100, 100)])
+    assert canvas(pair)["fine"].shape[0] == 2
+    assert canvas(view(100, 100))["fine"].shape[0] == 1
+    assert canvas(pair)["fine"].shape[0] == 2
+
+
+def test_frames_may_require_gradients_and_come_from_inference_mode() -> None:
+    canvas = CanvasStream(Maps().eval(), margin=32, threads=1)
+    with torch.inference_mode():
+        canvas(view(100, 100).clone())
+        canvas(view(101, 103).clone())
+    for step in range(2, 4):
+        outputs = canvas(view(100 + step, 100 + 3 * step).requires_grad_())
+    assert not outputs["fine"].requires_grad
+    assert torch.equal(outputs["fine"], canvas.dense()["fine"])

@@ -124,3 +124,31 @@ def test_a_frame_that_does_not_fit_an_onnx_file_raises_an_error_of_ours(tmp_path
     with pytest.raises(FrameError if started else SaccadeError):
         stream(torch.zeros(shape))
     assert stream(frame()).shape == (1, 4, 24, 32)
+
+
+def difference_file(path: Path) -> Path:
+    """Writes a network of two inputs: a - b."""
+    infos = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, 8, 8]) for name in "aby"]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Sub", ["a", "b"], ["y"])], "two", infos[:2], infos[2:])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_the_inputs_of_an_onnx_file_may_be_named_in_any_order(tmp_path) -> None:
+    stream = saccade.incremental(difference_file(tmp_path / "two.onnx"))
+    left, right = torch.rand(2, 1, 3, 8, 8)
+    for outputs in (stream(left, right), stream(b=right, a=left), stream(left, b=right), stream.dense(b=right, a=left)):
+        assert torch.equal(outputs, left - right)
+
+
+@pytest.mark.parametrize("names", [("nonsense", "b"), ("a",), ("a", "b", "c")])
+def test_names_that_an_onnx_file_does_not_have_raise_an_error_that_lists_its_own(tmp_path, names) -> None:
+    stream = saccade.incremental(difference_file(tmp_path / "two.onnx"))
+    with pytest.raises(FrameError, match=r"the inputs of .*two\.onnx are a, b"):
+        stream(**{name: torch.rand(1, 3, 8, 8) for name in names})
+
+
+def test_an_input_of_an_onnx_file_that_is_no_tensor_raises_an_error(tmp_path) -> None:
+    stream = saccade.incremental(difference_file(tmp_path / "two.onnx"))
+    with pytest.raises(FrameError, match="float given among the inputs"):
+        stream(torch.rand(1, 3, 8, 8), 2.0)

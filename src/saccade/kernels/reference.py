@@ -68,6 +68,11 @@ def resolve_target(target: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
+def as_read(frame: torch.Tensor) -> torch.Tensor:
+    """Returns an input as operators read it: uint8 as float32, any other type as it is."""
+    return frame.float() if frame.dtype == torch.uint8 else frame
+
+
 def fetch(leaf: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
     """Returns what ``leaf`` stands for: torch's view of a tensor for a Reference, else ``leaf`` itself."""
     if not isinstance(leaf, Reference):
@@ -123,7 +128,7 @@ def evaluate(graph: Graph, inputs: Sequence[torch.Tensor]) -> list[Any]:
             raise FrameError(
                 f"the input {name!r} has shape {tuple(value.shape)}, the graph was captured for {expected}"
             )
-        tensors[name] = value.float() if value.dtype == torch.uint8 else value
+        tensors[name] = as_read(value)
     for operator in graph.operators:
         if isinstance(operator, Fallback):
             tensors.update(zip(operator.outputs, run_fallback(operator, tensors), strict=True))

@@ -12,7 +12,7 @@ import torch
 from saccade.policy import Allowance, Outlook
 from saccade.runtime.answers import Answers
 from saccade.runtime.comparison import compare_cells
-from saccade.runtime.recompression import recompressed_frame
+from saccade.runtime.recompression import is_picture, recompressed_frame
 from saccade.runtime.thresholds import UNIT
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Account:
         return self._frames >= self._review
 
     def _recompress(self, session: Session, frames: Sequence[torch.Tensor]) -> Answers | None:
-        if self.allowance.error is not None or frames[0].dim() != 4 or not frames[0].numel():
+        if self.allowance.error is not None or not is_picture(frames[0]):
             return None
         again = recompressed_frame(frames[0], self.allowance.quality)
         if self.outlook is None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
-from saccade.errors import FrameError
+from saccade.errors import FrameError, PolicyError
 from saccade.graph import Tensor
+from saccade.policy import Policy
 
 
 def tensors_of(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Sequence[torch.Tensor]:
@@ -47,3 +48,26 @@ def as_taken(frame: torch.Tensor, expected: Tensor) -> torch.Tensor:
     if frame.requires_grad:
         frame = frame.detach()
     return frame if frame.is_contiguous() else frame.contiguous()
+
+
+def mask_of(policy: Policy, frame: torch.Tensor, reference: torch.Tensor | None) -> torch.Tensor | None:
+    """Returns which places of an input a policy takes over, one byte each; None for every place that differs.
+
+    Args:
+        policy: is asked.
+        frame: (N, C, H, W).
+        reference: of the same shape, for each place the value taken over last; None for a stream's first frame.
+
+    Raises:
+        PolicyError: when the policy's answer does not fit the frame.
+    """
+    changes = None if reference is None else policy.changes(frame, reference)
+    if changes is None:
+        return None
+    places = (frame.shape[0], *frame.shape[2:])
+    if tuple(changes.shape) != places or changes.dtype != torch.bool:
+        raise PolicyError(
+            f"{type(policy).__name__}.changes returned {changes.dtype} of shape {tuple(changes.shape)}; expected "
+            f"torch.bool of shape {places}: one place of each image, or None for every place that differs"
+        )
+    return changes.to(torch.uint8).contiguous()

@@ -108,7 +108,8 @@ class CanvasStream:
         if not isinstance(frame, torch.Tensor) or frame.dim() != 4:
             given = tuple(frame.shape) if isinstance(frame, torch.Tensor) else type(frame).__name__
             raise FrameError(f"a frame of {given} was given; a canvas takes one tensor (N, C, H, W)")
-        self._lay(frame)
+        with torch.inference_mode(mode=False), torch.no_grad():
+            self._lay(frame.detach().clone() if frame.is_inference() else frame.detach())
         return torch.utils._pytree.tree_map(self._cut, self.stream(self._canvas))
 
     def dense(self) -> Any:
@@ -153,7 +154,13 @@ class CanvasStream:
 
     def _lay(self, frame: torch.Tensor) -> None:
         height, width = frame.shape[2:]
-        if self._canvas is None or self._size != (height, width) or self._canvas.dtype != frame.dtype:
+        canvas = self._canvas
+        if (
+            canvas is None
+            or self._size != (height, width)
+            or canvas.dtype != frame.dtype
+            or canvas.shape[:2] != frame.shape[:2]
+        ):
             self._begin(frame)
         else:
             self._follow(frame)

@@ -23,7 +23,8 @@ class Pacing:
     Attributes:
         frames: since the last keyframe, which is not counted itself.
         held: frames in a row that were held, up to now.
-        grey_level: one of 256 grey levels of the last keyframe, in the frame's units.
+        grey_level: one of 256 grey levels of the last keyframe, in the frame's units; of a later frame where that
+            was nearly black.
         keyframes: how many keyframes there were, the first frame included.
         holds: how many frames were held.
         textures: of the picture, at most one, where a policy asked for it in the last frames; see ``History``.
@@ -59,6 +60,8 @@ class Pacing:
         if verdict is Verdict.KEYFRAME:
             self.begin(frame)
         elif verdict in (Verdict.HOLD, Verdict.UPDATE):
+            if verdict is Verdict.UPDATE and self.frames % _TEXTURE_LASTS == 0:
+                self._correct_grey_level(frame)
             self.frames += 1
             self.held = self.held + 1 if verdict is Verdict.HOLD else 0
             self.holds += verdict is Verdict.HOLD
@@ -73,6 +76,12 @@ class Pacing:
         self.frames = self.held = 0
         self.change = None
         self.textures.clear()
+
+    def _correct_grey_level(self, frame: torch.Tensor) -> None:
+        """After a keyframe that was black, or nearly so, the grey level is that of a frame that shows something."""
+        level = _grey_level(frame)
+        if level > 2 * self.grey_level:
+            self.grey_level = level
 
     def _keep_account(self, account: Account, outlook: Outlook, change: CellChange, verdict: Verdict) -> None:
         account.spend({Verdict.HOLD: outlook.foreseen(change), Verdict.UPDATE: outlook.updated}.get(verdict, 0.0))

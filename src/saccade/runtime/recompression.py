@@ -22,6 +22,11 @@ def recompressed(picture: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np
     return np.asarray(Image.open(memory))
 
 
+def is_picture(frame: torch.Tensor) -> bool:
+    """Whether a frame can be re-encoded: (N, C, H, W) of brightnesses, not empty."""
+    return frame.dim() == 4 and frame.numel() > 0 and (frame.is_floating_point() or frame.dtype == torch.uint8)
+
+
 def recompressed_frame(frame: torch.Tensor, quality: int) -> torch.Tensor:
     """Returns a frame as it would be, had its pictures been re-encoded.
 

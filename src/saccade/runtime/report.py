@@ -51,7 +51,8 @@ class OperatorReport:
     Attributes:
         name: of the operator, or of the module that it came from.
         kind: such as "convolution"; "fallback" runs in torch.
-        active_share: mean share of its places that were recomputed, 0..1.
+        active_share: mean share of its places that were recomputed; above 1 where frames were computed more than once,
+            to measure errors or after an audit.
         macs_done: multiply-adds executed.
         macs_dense: multiply-adds of as many dense passes.
         seconds: time spent.

@@ -9,7 +9,7 @@ import torch
 
 from saccade.errors import PolicyError
 from saccade.graph import Fallback, Graph, Reference, Transmission
-from saccade.kernels.reference import REFERENCES, fetch, run_fallback
+from saccade.kernels.reference import REFERENCES, as_read, fetch, run_fallback
 
 PROJECTIONS = 8
 LEAST = 0.3
@@ -90,7 +90,7 @@ def _summed_up(squares: torch.Tensor) -> Sensitivity:
 
 def run_graph(graph: Graph, frames: Sequence[torch.Tensor], leaves: set[str] | None = None) -> dict[str, torch.Tensor]:
     """Returns every tensor of the graph; gradients are kept from the first of ``leaves`` on."""
-    values = {name: frame.float() for name, frame in zip(graph.inputs, frames, strict=True)}
+    values = {name: as_read(frame) for name, frame in zip(graph.inputs, frames, strict=True)}
     for operator in graph.operators:
         if isinstance(operator, Fallback):
             values.update(zip(operator.outputs, run_fallback(operator, values), strict=True))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from saccade.errors import FrameError, PolicyError
+from saccade.errors import FrameError
 from saccade.graph import Fallback, Reference
 from saccade.kernels.reference import fetch, run_fallback
 from saccade.policy import Verdict
 from saccade.runtime.account import Account
 from saccade.runtime.activity import activity_maps
-from saccade.runtime.arriving import as_taken, tensors_of
+from saccade.runtime.arriving import as_taken, mask_of, tensors_of
 from saccade.runtime.comparison import same_bits
 from saccade.runtime.pacing import Pacing
 from saccade.runtime.report import FallbackCounter, FrameCost, Report, make_report
@@ -166,7 +166,7 @@ class Session:
     def last_frame(self) -> FrameCost:
         """What the last frame took."""
         done = 0 if self._macs_before is None else self._native.macs_done - self._macs_before
-        share = float(self.change_maps()[self._input_names[0]].float().mean()) if self._started else 0.0
+        share = float(self._map(self._input_names[0]).float().mean()) if self._started else 0.0
         return FrameCost(done, self._macs_dense, self._last_seconds * 1e3, share)
 
     def change_maps(self) -> dict[str, torch.Tensor]:
@@ -183,9 +183,9 @@ class Session:
 
     def sensitivities(self) -> dict[str, torch.Tensor]:
         """Returns how much the outputs depend on what layers tell each other, at the frame taken last."""
-        frames = [self._reference(name) for name in self._input_names]
+        frames = [self._reference(name) for name in self._input_names] if self._started else []
         taken = [frame.clone() for frame in frames if frame is not None]
-        measured = measure_sensitivities(self.program.graph, taken) if len(taken) == len(frames) else {}
+        measured = measure_sensitivities(self.program.graph, taken) if len(taken) == len(self._input_names) else {}
         return {name: found.channels for name, found in measured.items()}
 
     def run_with_activity(self, frame: torch.Tensor, share: float, seed: int = 0) -> None:
@@ -205,8 +205,10 @@ class Session:
         self._advance(self._flatten((frame,), {}), forced=self._activity)
 
     def _stop_forcing(self) -> None:
+        """Ends the benchmark; what it computed belongs to no frame."""
         self._native.stop_forcing()
         self._forced = None
+        self._forget()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Session:
         """Returns a session that goes on from the same frame and shares the program."""
@@ -216,7 +218,8 @@ class Session:
         copy._pacing = replace(
             self._pacing, textures=list(self._pacing.textures), account=deepcopy(self._pacing.account, memo)
         )
-        copy._thresholds = self._thresholds
+        copy._thresholds, copy._told = self._thresholds, self._told
+        copy._activity, copy._forced = self._activity, self._forced
         copy._started = self._started
         copy._frames = self._frames
         copy._seconds = self._seconds
@@ -241,11 +244,20 @@ class Session:
         if self._sees_all:
             return taken
         references = [self._reference(name) if self._started else None for name in self._input_names]
-        return [self.program.policy.seen(frame, reference) for frame, reference in zip(taken, references, strict=True)]
+        seen = self.program.policy.seen
+        return [seen(frame, reference).detach() for frame, reference in zip(taken, references, strict=True)]
 
     def _advance(
         self, frames: Sequence[torch.Tensor], *, take_all: bool = False, forced: dict[Any, torch.Tensor] | None = None
     ) -> Any:
+        """Takes frames over and answers; where that breaks off nothing stands, and the next frame is a first one."""
+        try:
+            return self._answer(frames, take_all, forced)
+        except BaseException:
+            self._forget()
+            raise
+
+    def _answer(self, frames: Sequence[torch.Tensor], take_all: bool, forced: dict[Any, torch.Tensor] | None) -> Any:
         if forced is None:
             if self._forced is not None:
                 self._stop_forcing()
@@ -327,27 +339,13 @@ class Session:
             mask = forced[tuple(frame.shape[2:])]
             mask = mask if frame.shape[0] == 1 else mask.repeat(frame.shape[0])
         elif not (take_all or self._exact):
-            mask = self._policy_mask(name, frame)
+            mask = mask_of(self.program.policy, frame, self._reference(name) if self._started else None)
         load = self._native.load_uint8 if frame.dtype == torch.uint8 else self._native.load_float32
         changed = bool(load(number, frame.data_ptr(), 0 if mask is None else mask.data_ptr()))
         self._changed[name] = changed
         if changed:
             self._values.pop(name, None)
         return changed
-
-    def _policy_mask(self, name: str, frame: torch.Tensor) -> torch.Tensor | None:
-        policy = self.program.policy
-        reference = self._reference(name) if self._started else None
-        changes = None if reference is None else policy.changes(frame, reference)
-        if changes is None:
-            return None
-        places = (frame.shape[0], *frame.shape[2:])
-        if tuple(changes.shape) != places or changes.dtype != torch.bool:
-            raise PolicyError(
-                f"{type(policy).__name__}.changes returned {changes.dtype} of shape {tuple(changes.shape)}; expected "
-                f"torch.bool of shape {places}: one place of each image, or None for every place that differs"
-            )
-        return changes.to(torch.uint8).contiguous()
 
     def _hold(self, name: str, value: torch.Tensor) -> bool:
         """Keeps a value that only torch reads; returns whether it differs from the last one."""
@@ -381,8 +379,8 @@ class Session:
             self._native.settle()
 
     def _run_fallback(self, operator: Fallback) -> None:
-        ready = all(name in self._values or self._number(name) is not None for name in operator.outputs)
-        if ready and self._started and not any(self._input_changed(name) for name in operator.inputs):
+        kept = all(name in self._values for name in operator.outputs)
+        if kept and self._started and not any(self._input_changed(name) for name in operator.inputs):
             for name in operator.outputs:
                 self._changed[name] = False
                 if (number := self._number(name)) is not None:

@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from saccade.capture.onnx_file import onnx_input_names
 from saccade.errors import CaptureError, FrameError, ModelError
 from saccade.graph import Graph
 from saccade.policy import Policy, resolve_policy
+from saccade.runtime.arriving import tensors_of
 from saccade.runtime.audit import Audit, Auditor
 from saccade.runtime.audit_report import Audited
 from saccade.runtime.program import Program
@@ -85,6 +87,8 @@ class Stream:
             FrameError: when a frame does not fit the model.
             CaptureError: when the model cannot be captured for such frames.
         """
+        if keywords:
+            arguments, keywords = self._in_order(arguments, keywords)
         session = self._session
         if session is None or self._signature != _signature(arguments, keywords):
             session = self._switch(arguments, keywords)
@@ -99,6 +103,7 @@ class Stream:
 
     def dense(self, *arguments: Any, **keywords: Any) -> Any:
         """Runs the same engine densely on a frame, without touching the stream's memory."""
+        arguments, keywords = self._in_order(arguments, keywords)
         if self._session is not None and self._signature == _signature(arguments, keywords):
             return self._session.dense(*arguments, **keywords)
         return self._program(arguments, keywords).session()(*arguments, **keywords)
@@ -147,6 +152,28 @@ class Stream:
             session(frame)
         session.run_with_activity(frame, share, seed)
 
+    def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Returns a call's arguments with the inputs of an ONNX file that were named in the file's own order.
+
+        Raises:
+            FrameError: when a name is none of the file's inputs, or one of them is missing.
+        """
+        if not keywords or isinstance(self.model, torch.nn.Module):
+            return arguments, keywords
+        names = self._onnx_inputs
+        left = names[len(arguments) :]
+        if set(keywords) != set(left):
+            raise FrameError(
+                f"{len(arguments)} inputs without a name and {', '.join(keywords)} were given; the inputs of "
+                f"{os.fspath(self.model)} are {', '.join(names)}: give each once, by its name or in this order"
+            )
+        return (*arguments, *(keywords[name] for name in left)), {}
+
+    @cached_property
+    def _onnx_inputs(self) -> Sequence[str]:
+        assert not isinstance(self.model, torch.nn.Module)
+        return list(onnx_input_names(self.model))
+
     def _switch(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Session:
         program = self._program(arguments, keywords)
         self._session = program.session()
@@ -176,7 +203,7 @@ class Stream:
 
     def _misfit(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str | None:
         """Returns what is wrong with a frame that could not be captured, or None where the model may be at fault."""
-        given = [tuple(tensor.shape) for tensor in _tensors(arguments, keywords)]
+        given = [tuple(tensor.shape) for tensor in tensors_of(arguments, keywords)]
         if self._programs:
             graph = next(iter(self._programs.values())).graph
             taken = [graph.tensors[name].shape for name in graph.inputs]
@@ -243,7 +270,7 @@ def _capture(model: Model, arguments: tuple[Any, ...], keywords: dict[str, Any])
     if isinstance(model, torch.nn.Module):
         prepared = torch.utils._pytree.tree_map(_as_engine_takes_it, (arguments, keywords))
         return capture_module(model, *prepared)
-    shapes = [tuple(leaf.shape) for leaf in torch.utils._pytree.tree_leaves((arguments, keywords))]
+    shapes = [tuple(tensor.shape) for tensor in tensors_of(arguments, keywords)]
     return capture_onnx(model, dict(zip(onnx_input_names(model), shapes, strict=False)))
 
 
@@ -256,9 +283,13 @@ def _as_engine_takes_it(leaf: Any) -> Any:
 
 def _check_frames(model: Model, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
     """Rejects what can only be a mistake, before a capture fails on it less clearly."""
-    tensors = _tensors(arguments, keywords)
+    tensors = tensors_of(arguments, keywords)
     if not tensors:
         raise FrameError("no tensor was given; expected a frame, a float32 tensor of shape (N, C, H, W)")
+    leaves = torch.utils._pytree.tree_leaves((arguments, keywords))
+    others = [type(leaf).__name__ for leaf in leaves if not isinstance(leaf, torch.Tensor)]
+    if others and not isinstance(model, torch.nn.Module):
+        raise FrameError(f"{', '.join(others)} given among the inputs of {os.fspath(model)}; expected tensors only")
     for frame in tensors:
         if frame.device.type != "cpu":
             raise FrameError(f"a frame on {frame.device} was given; expected one on the CPU: call frame.cpu()")
@@ -273,11 +304,6 @@ def _check_frames(model: Model, arguments: tuple[Any, ...], keywords: dict[str, 
         )
     if min(shape) < 1:
         raise FrameError(f"an empty frame of shape {shape} was given; expected every dimension to be at least 1")
-
-
-def _tensors(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> list[torch.Tensor]:
-    leaves = torch.utils._pytree.tree_leaves((arguments, keywords))
-    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
 
 def _shapes(shapes: Sequence[tuple[int, ...]]) -> str:
