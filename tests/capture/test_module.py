@@ -340,6 +340,37 @@ def test_shape_that_depends_on_the_data_is_refused() -> None:
         capture_module(Network(lambda _, x: x.nonzero()).eval(), (image(),))
 
 
+class Masked(nn.Module):
+    def __init__(self, kept: int, tail: nn.Module) -> None:
+        super().__init__()
+        self.register_buffer("mask", torch.arange(8) % 4 < kept)
+        self.tail = tail
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.tail(x[:, self.mask])
+
+
+@pytest.mark.parametrize("tail", [nn.Identity(), nn.Conv2d(4, 3, 3), nn.ReLU()])
+def test_mask_of_channels_in_a_buffer_is_native(tail: nn.Module) -> None:
+    assert captured(Masked(2, tail), image()).fallbacks() == []
+
+
+def test_fallback_behind_a_mask_has_a_known_shape() -> None:
+    network = Masked(2, Network(lambda _, x: torch.special.i0(x).flatten(1)))
+    assert fallback_targets(captured(network, image())) == {"aten.special_i0.default"}
+
+
+def test_mask_of_other_channels_than_the_next_layer_reads_is_refused() -> None:
+    with pytest.raises(CaptureError, match="as many positions as the next layer expects"):
+        capture_module(Masked(3, nn.Conv2d(4, 3, 3)).eval(), (image(),))
+
+
+@pytest.mark.parametrize("compute", [lambda _, x: x[x > 0], lambda _, x: x[:, x.mean((0, 2, 3)) > 0]])
+def test_choice_that_depends_on_the_data_is_refused_with_advice(compute: Callable[..., torch.Tensor]) -> None:
+    with pytest.raises(CaptureError, match=r"aten\.index\.Tensor.*depends on the data.*fixed list of positions"):
+        capture_module(Network(compute).eval(), (image(),))
+
+
 def test_model_that_writes_to_its_buffers_is_refused() -> None:
     class Counter(nn.Module):
         def __init__(self) -> None:

@@ -110,6 +110,7 @@ CASES: dict[str, tuple[onnx.NodeProto, dict[str, np.ndarray]]] = {
     "clip": (node("Clip", ["x", "l", "h"]), {"l": np.float32(0.2), "h": np.float32(0.7)}),
     "leaky relu": (node("LeakyRelu", alpha=0.3), {}),
     "prelu": (node("PRelu", ["x", "s"]), {"s": weights(8, 1, 1)}),
+    "prelu of one slope": (node("PRelu", ["x", "s"]), {"s": weights(1)}),
     "hard swish": (node("HardSwish"), {}),
     "hard sigmoid": (node("HardSigmoid", alpha=0.25, beta=0.3), {}),
     "elu": (node("Elu", alpha=0.6), {}),
@@ -244,6 +245,118 @@ def test_joined_heads_are_native(places_last: bool, tmp_path: Path) -> None:
     graph = compare(save(tmp_path / "model.onnx", nodes, constants))
     kinds = [operator.kind for operator in graph.operators]
     assert kinds == ["convolution", "convolution", "place_concatenate", "softmax"]
+
+
+HALF = np.float32(0.5)
+
+
+def centered() -> onnx.NodeProto:
+    """Half below zero: the inputs that ``compare`` draws are between 0 and 1."""
+    return helper.make_node("Sub", ["x", "h"], ["c"])
+
+
+SLOPES = [(10,), (12, 1), (12, 10), (8, 12, 10), (1, 8, 1, 1), (8, 1, 1), (1, 1, 1, 1), (8, 1, 10)]
+
+
+@pytest.mark.parametrize("sizes", SLOPES)
+def test_prelu_broadcasts_its_slopes_from_the_last_dimension_on(sizes: tuple[int, ...], tmp_path: Path) -> None:
+    path = save(tmp_path / "model.onnx", [centered(), node("PRelu", ["c", "s"])], {"h": HALF, "s": weights(*sizes)})
+    assert compare(path).fallbacks() == []
+
+
+def test_prelu_with_as_many_columns_as_channels_has_a_slope_for_each_column(tmp_path: Path) -> None:
+    nodes = [centered(), node("PRelu", ["c", "s"])]
+    compare(save(tmp_path / "model.onnx", nodes, {"h": HALF, "s": weights(4)}, (1, 4, 6, 4)))
+
+
+def test_prelu_whose_slopes_do_not_broadcast_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "model.onnx", [node("PRelu", ["x", "s"])], {"s": weights(2, 8, 12, 10)})
+    with pytest.raises(CaptureError, match="does not broadcast"):
+        capture_onnx(path)
+
+
+@pytest.mark.parametrize("sizes", [(), (1,), (4,), (1, 1), (1, 4), (4, 1), (4, 4)])
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_gemm_broadcasts_what_it_adds(sizes: tuple[int, ...], transposed: int, tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("Gemm", ["f", "w", "c"], ["y"], transB=transposed, alpha=0.5, beta=2.0),
+    ]
+    constants = {"w": weights(*((4, 16) if transposed else (16, 4))), "c": np.asarray(weights(*sizes), np.float32)}
+    compare(save(tmp_path / "model.onnx", nodes, constants, (4, 4, 2, 2)))
+
+
+def test_gemm_that_adds_a_larger_matrix_is_refused(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Flatten", ["x"], ["f"]), helper.make_node("Gemm", ["f", "w", "c"], ["y"])]
+    path = save(tmp_path / "model.onnx", nodes, {"w": weights(960, 4), "c": weights(4, 1)})
+    with pytest.raises(CaptureError, match="does not broadcast"):
+        capture_onnx(path)
+
+
+@pytest.mark.parametrize("operator", ["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2"])
+@pytest.mark.parametrize("nothing", [0, 1])
+@pytest.mark.parametrize("empty", [False, True])
+def test_reduction_without_axes_is_over_all_or_none(operator: str, nothing: int, empty: bool, tmp_path: Path) -> None:
+    reduction = node(operator, ["c", "a"] if empty else ["c"], noop_with_empty_axes=nothing)
+    constants = {"h": HALF, "a": integers()} if empty else {"h": HALF}
+    compare(save(tmp_path / "model.onnx", [centered(), reduction], constants, version=18))
+
+
+@pytest.mark.parametrize("mode", ["linear", "cubic"])
+@pytest.mark.parametrize("coordinates", ["half_pixel", "pytorch_half_pixel", "align_corners"])
+@pytest.mark.parametrize("sides", [(1, 5), (17, 1), (1, 1), (7, 13)])
+def test_resize_to_a_single_row_or_column(mode: str, coordinates: str, sides: tuple[int, int], tmp_path: Path) -> None:
+    operator = node("Resize", ["x", "", "", "s"], mode=mode, coordinate_transformation_mode=coordinates)
+    compare(save(tmp_path / "model.onnx", [operator], {"s": integers(1, 8, *sides)}))
+
+
+def test_resize_by_factors_to_a_single_row(tmp_path: Path) -> None:
+    operator = node("Resize", ["x", "", "f"], mode="linear", coordinate_transformation_mode="pytorch_half_pixel")
+    compare(save(tmp_path / "model.onnx", [operator], {"f": np.array([1, 1, 0.15, 1.7], dtype=np.float32)}))
+
+
+def test_resize_rounds_its_factors_as_onnx_does(tmp_path: Path) -> None:
+    operator = node("Resize", ["x", "", "f"], mode="linear")
+    graph = compare(save(tmp_path / "model.onnx", [operator], {"f": np.array([1, 1, 0.7, 0.7], dtype=np.float32)}))
+    assert graph.tensors[graph.operators[-1].outputs[0]].shape == (1, 8, 8, 7)
+
+
+def test_nearest_resize_by_broken_factors_to_whole_multiples_is_refused(tmp_path: Path) -> None:
+    operator = node("Resize", ["x", "", "f"], mode="nearest")
+    path = save(tmp_path / "model.onnx", [operator], {"f": np.array([1, 1, 2.08, 2], dtype=np.float32)})
+    with pytest.raises(CaptureError, match="use whole factors"):
+        capture_onnx(path)
+
+
+@pytest.mark.parametrize(("axes", "sizes"), [([2, 3], (9, 17)), ([3, 2], (17, 9)), ([-1], (5,)), ([1, 2], (8, 5))])
+@pytest.mark.parametrize("by_factors", [False, True])
+def test_resize_of_named_axes(axes: list[int], sizes: tuple[int, ...], by_factors: bool, tmp_path: Path) -> None:
+    operator = node("Resize", ["x", "", "n"] if by_factors else ["x", "", "", "n"], mode="linear", axes=axes)
+    factors = np.array([size / SHAPE[axis] for axis, size in zip(axes, sizes, strict=True)], dtype=np.float32)
+    constants = {"n": factors if by_factors else integers(*sizes)}
+    compare(save(tmp_path / "model.onnx", [operator], constants, version=18))
+
+
+def test_resize_against_aliasing_that_shrinks_nothing(tmp_path: Path) -> None:
+    operator = node("Resize", ["x", "", "", "s"], mode="linear", antialias=1)
+    compare(save(tmp_path / "model.onnx", [operator], {"s": integers(1, 8, 25, 10)}, version=18))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"mode": "linear", "antialias": 1}, "antialias"),
+        ({"mode": "cubic", "antialias": 1}, "antialias"),
+        ({"mode": "cubic", "exclude_outside": 1}, "exclude_outside"),
+        ({"mode": "linear", "keep_aspect_ratio_policy": "not_larger"}, "keep_aspect_ratio_policy"),
+        ({"mode": "linear", "axes": [1, 2]}, "only rows and columns"),
+    ],
+)
+def test_resize_of_another_kind_is_refused(attributes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    operator = node("Resize", ["x", "", "", "s"], **({"axes": [2, 3]} | attributes))
+    path = save(tmp_path / "model.onnx", [operator], {"s": integers(5, 5)}, version=18)
+    with pytest.raises(CaptureError, match=message):
+        capture_onnx(path)
 
 
 def test_open_size_is_given_by_the_caller(tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ def alias(builder: GraphBuilder, input: Value, *_: Any, **__: Any) -> Value:
     return input
 
 
+@lowers("aten.sym_size.int")
+def size(builder: GraphBuilder, input: Value, dim: int) -> int:
+    """The number of places along a dimension, known here where export left it open."""
+    return input.shape[dim]
+
+
 @lowers("aten.dropout.default", "aten.feature_dropout.default", "aten.alpha_dropout.default")
 def dropout(builder: GraphBuilder, input: Value, p: float, train: bool) -> Value:
     """The same value, at inference."""

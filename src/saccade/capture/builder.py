@@ -106,7 +106,9 @@ class GraphBuilder:
                 continue
             if any(not isinstance(size, int) for size in leaf.shape):
                 raise CaptureError(
-                    f"{target} in {self.scope!r} has a shape that depends on the data: {tuple(leaf.shape)}"
+                    f"{target} in {self.scope!r} has a shape that depends on the data, {tuple(leaf.shape)}; a "
+                    "graph's shapes must follow from those of its inputs. Choose by a fixed list of positions, such "
+                    "as a buffer made by mask.nonzero().flatten(), or leave this part out of the captured model"
                 )
             output = self.fresh_name(name)
             self._tensors[output] = Tensor(output, tuple(leaf.shape), leaf.dtype)

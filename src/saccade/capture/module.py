@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from saccade.capture import aten  # noqa: F401 - fills the table of lowerings
 from saccade.capture.builder import GraphBuilder
 from saccade.capture.layout import Value
-from saccade.capture.lowering import lower
+from saccade.capture.lowering import lower, meta_results
 from saccade.errors import CaptureError, TrainingModeError, UnsupportedDeviceError
 from saccade.graph import Graph
 
@@ -157,15 +157,42 @@ def _call(node: torch.fx.Node, arguments: list[Any], keywords: dict[str, Any], b
         return _inline(node, arguments, builder)
     target = str(node.target)
     if target in CHECKS:
+        if arguments and arguments[0] is False:
+            raise CaptureError(
+                f"a size that {builder.scope!r} checks does not fit what follows ({arguments[-1]}); check that a mask "
+                "chooses as many positions as the next layer expects"
+            )
         return None
     if not isinstance(node.target, torch._ops.OpOverload):
-        raise CaptureError(f"{target} in {builder.scope!r} works on sizes that depend on the data")
-    results = lower(builder, target, arguments, keywords, lambda: node.meta["val"])
+        return _compute(node, arguments, keywords, builder)
+    results = lower(builder, target, arguments, keywords, lambda: _expected(node, arguments, keywords))
     if isinstance(results, tuple) and any(result is None for result in results) and _reads_more_than_first(node):
         reason = f"the model reads more than the first result of {target.split('.')[1]}"
-        results = builder.fallback(target, arguments, keywords, node.meta["val"], reason)
+        results = builder.fallback(target, arguments, keywords, _expected(node, arguments, keywords), reason)
     _check_shapes(node, results)
     return results
+
+
+def _compute(node: torch.fx.Node, arguments: list[Any], keywords: dict[str, Any], builder: GraphBuilder) -> Any:
+    """Computes a function of sizes, such as a comparison that export has added."""
+    if not callable(node.target) or any(isinstance(leaf, Value) for leaf in (*arguments, *keywords.values())):
+        raise CaptureError(f"{node.target} in {builder.scope!r} works on sizes that depend on the data")
+    return node.target(*arguments, **keywords)
+
+
+def _expected(node: torch.fx.Node, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """Returns the shapes and dtypes of a call's results; torch is asked again where export left sizes open.
+
+    Export does not read the values of a mask in a buffer; the sizes of what they choose are known here.
+    """
+    expected = node.meta["val"]
+    tensors = [leaf for leaf in pytree.tree_leaves(expected) if isinstance(leaf, torch.Tensor)]
+    if all(isinstance(size, int) for tensor in tensors for size in tensor.shape):
+        return expected
+    try:
+        return meta_results(str(node.target), arguments, keywords)
+    except (NotImplementedError, RuntimeError):
+        return expected
 
 
 def _reads_more_than_first(node: torch.fx.Node) -> bool:
@@ -188,15 +215,22 @@ def _inline(node: torch.fx.Node, arguments: list[Any], builder: GraphBuilder) ->
 
 
 def _check_shapes(node: torch.fx.Node, results: Any) -> None:
-    """Raises CaptureError where a lowering's result has another shape than torch's."""
+    """Raises CaptureError where a lowering's result has another shape than torch's, as far as export knows it."""
     expected = node.meta["val"] if isinstance(node.meta["val"], tuple | list) else [node.meta["val"]]
     given = results if isinstance(results, tuple | list) else [results]
     for result, example in zip(given, expected, strict=True):
-        if isinstance(result, Value) and result.shape != tuple(example.shape):
+        if isinstance(result, Value) and not _agree(result.shape, example.shape):
             raise CaptureError(
                 f"{node.target} ({node.name}) was captured with shape {result.shape} where torch has "
                 f"{tuple(example.shape)}; please report this model"
             )
+
+
+def _agree(shape: tuple[int, ...], example: Sequence[Any]) -> bool:
+    """Tells whether a shape is the example's; sizes that export left open agree with any."""
+    if len(shape) != len(example):
+        return False
+    return all(not isinstance(known, int) or size == known for size, known in zip(shape, example, strict=True))
 
 
 def _output_leaf(spec: Any, values: dict[str, Any]) -> Any:

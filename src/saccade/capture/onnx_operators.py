@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -36,7 +37,6 @@ for _operator, _target in {
     "Ceil": "ceil.default",
     "Sign": "sign.default",
     "Softsign": "softsign.default",
-    "PRelu": "prelu.default",
     "Add": "add.Tensor",
     "Sub": "sub.Tensor",
     "Mul": "mul.Tensor",
@@ -170,6 +170,30 @@ def leaky_relu(node: Node) -> Any:
     return node.call("leaky_relu.default", node.input(0), node.attribute("alpha", 0.01))
 
 
+@imports("PRelu")
+def prelu(node: Node) -> Any:
+    """PReLU; its slopes broadcast to the value from the last dimension on."""
+    value, slopes = node.input(0), node.input(1)
+    sizes = list(slopes.shape)
+    _require_broadcast("slopes", sizes, value.shape)
+    aligned = [1] * (len(value.shape) - len(sizes)) + sizes
+    count = math.prod(sizes)
+    if isinstance(slopes, torch.Tensor) and (count == 1 or (len(aligned) > 1 and aligned[1] == count)):
+        return node.call("prelu.default", value, slopes.flatten())
+    negative = node.call("mul.Tensor", node.call("clamp.default", value, None, 0.0), slopes)
+    return node.call("add.Tensor", node.call("relu.default", value), negative)
+
+
+def _require_broadcast(name: str, given: Sequence[int], wanted: Sequence[int]) -> None:
+    """Raises CaptureError where a tensor does not broadcast to a shape without making it larger."""
+    aligned = [1] * (len(wanted) - len(given)) + list(given)
+    if len(aligned) != len(wanted) or any(size not in (1, whole) for size, whole in zip(aligned, wanted, strict=True)):
+        raise CaptureError(
+            f"its {name} have the shape {tuple(given)}, which does not broadcast to {tuple(wanted)}; each size, "
+            "counted from the last, must be 1 or the same"
+        )
+
+
 @imports("Elu")
 def elu(node: Node) -> Any:
     """ELU."""
@@ -275,10 +299,16 @@ def global_max_pool(node: Node) -> Any:
     return node.call("amax.default", node.input(0), list(range(2, len(node.input(0).shape))), True)
 
 
+def _reduced_axes(node: Node) -> list[int]:
+    """Returns the axes of a reduction: where none are given all of them, or none if the node says so."""
+    everything = [] if node.attribute("noop_with_empty_axes", 0) else list(range(len(node.input(0).shape)))
+    return node.numbers(1, "axes") or everything
+
+
 def _reduction(target: str) -> Importer:
     def importer(node: Node) -> Any:
-        axes = node.numbers(1, "axes") or list(range(len(node.input(0).shape)))
-        return node.call(target, node.input(0), axes, bool(node.attribute("keepdims", 1)))
+        axes = _reduced_axes(node)
+        return node.call(target, node.input(0), axes, bool(node.attribute("keepdims", 1))) if axes else node.input(0)
 
     return importer
 
@@ -291,8 +321,10 @@ imports("ReduceSum")(_reduction("sum.dim_IntList"))
 
 @imports("ReduceL2")
 def reduce_l2(node: Node) -> Any:
-    """The Euclidean norm."""
-    axes = node.numbers(1, "axes") or list(range(len(node.input(0).shape)))
+    """The Euclidean norm, over no axes the absolute value."""
+    axes = _reduced_axes(node)
+    if not axes:
+        return node.call("abs.default", node.input(0))
     keep = bool(node.attribute("keepdims", 1))
     squares = node.call("mul.Tensor", node.input(0), node.input(0))
     return node.call("sqrt.default", node.call("sum.dim_IntList", squares, axes, keep))
@@ -328,7 +360,9 @@ def gemm(node: Node) -> Any:
         product = node.call("mul.Tensor", node.call("matmul.default", left, right), alpha)
         return product if bias is None else node.call("add.Tensor", product, bias, alpha=beta)
     weight = (right if node.attribute("transB", 0) else right.t()) * alpha
-    if isinstance(bias, torch.Tensor) and bias.numel() in (1, weight.shape[0]):
+    if bias is not None:
+        _require_broadcast("added numbers C", bias.shape, (left.shape[0], weight.shape[0]))
+    if isinstance(bias, torch.Tensor) and bias.numel() == math.prod(bias.shape[-1:]):
         return node.call("linear.default", left, weight, (bias.flatten() * beta).expand(weight.shape[0]))
     product = node.call("linear.default", left, weight)
     return product if bias is None else node.call("add.Tensor", product, bias, alpha=beta)
