@@ -189,3 +189,40 @@ def test_sensitivities_are_of_no_frame_that_was_forgotten() -> None:
     assert stream.sensitivities()
     stream.reset()
     assert stream.sensitivities() == {}
+
+
+class Pair(nn.Module):
+    """A difference of two inputs, at a scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3, 1, 1)
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+        return (self.convolution(left) - self.convolution(right).relu()) * scale
+
+
+@pytest.mark.parametrize(("policy", "least_held"), [("gate:2", 3), ("hold:3", 1), ("balanced:0.05", 0)])
+def test_a_frame_is_not_held_while_an_input_changes_that_the_policy_does_not_see(policy: str, least_held: int) -> None:
+    stream = saccade.incremental(Pair().eval(), policy=policy)
+    left = torch.rand(1, 3, 32, 32)
+    for _ in range(6):
+        right = torch.rand(1, 3, 32, 32)
+        assert torch.equal(stream(left, right), stream.dense(left, right))
+    for _ in range(3):
+        stream(left, right)
+    assert stream.report().held >= least_held
+
+
+@pytest.mark.parametrize("policy", ["gate:2", "balanced", "frugal", "hold:3"])
+def test_outputs_that_are_no_numbers_are_never_held(policy: str) -> None:
+    stream = saccade.incremental(Maps().eval(), policy=policy)
+    clean = torch.rand(1, 3, 32, 32)
+    broken = clean.clone()
+    broken[0, 0, 6, 6] = float("nan")
+    for frame in (clean, clean, broken, broken):
+        stream(frame)
+    for _ in range(4):
+        outputs = stream(clean)
+    assert outputs.isfinite().all()
+    assert stream(broken) is not None

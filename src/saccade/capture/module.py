@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,6 +28,8 @@ CHECKS = frozenset(
     }
 )
 """Operators that only check what export has already established."""
+_EXPORTING = threading.Lock()
+"""torch.export changes what is global: cameras in threads of their own take turns."""
 
 
 def capture_module(model: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any] | None = None) -> Graph:
@@ -59,11 +62,12 @@ def _fresh(leaf: Any) -> Any:
 
 
 def check_module(model: torch.nn.Module) -> None:
-    """Raises unless the model can be captured: in evaluation mode, on the CPU.
+    """Raises unless the model can be captured: in evaluation mode, on the CPU, in float32.
 
     Raises:
         TrainingModeError: when it is in training mode.
         UnsupportedDeviceError: when a parameter or buffer is not on the CPU.
+        CaptureError: when a parameter is of another floating-point type.
     """
     if model.training:
         raise TrainingModeError(
@@ -75,6 +79,12 @@ def check_module(model: torch.nn.Module) -> None:
             raise UnsupportedDeviceError(
                 f"{name!r} of {type(model).__name__} is on {tensor.device}, but the engine runs on the CPU; "
                 "call model.cpu() first"
+            )
+    for name, parameter in model.named_parameters():
+        if parameter.is_floating_point() and parameter.dtype != torch.float32:
+            raise CaptureError(
+                f"{name!r} of {type(model).__name__} is of {parameter.dtype}, but the engine computes in "
+                "torch.float32; call model.float() first"
             )
 
 
@@ -92,7 +102,7 @@ def _export(
 ) -> torch.export.ExportedProgram:
     """Returns the exported program in functional ATen operators, composite ones kept whole."""
     try:
-        with warnings.catch_warnings(), torch.enable_grad():
+        with _EXPORTING, warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
             exported = torch.export.export(model, arguments, keywords, strict=False)
             functional: torch.export.ExportedProgram = exported.run_decompositions({})

@@ -50,6 +50,11 @@ class Answers:
         return _relative(take_over(value.clone(), other) for value, other in pairs)
 
 
+def are_finite(outputs: Any) -> bool:
+    """Whether every value of a network's outputs is a finite number."""
+    return all(math.isfinite(float(tensor.sum())) for tensor in _tensors(outputs) if tensor.is_floating_point())
+
+
 def _values(outputs: Any) -> list[torch.Tensor]:
     return [_some(tensor) for tensor in _tensors(outputs) if tensor.is_floating_point()]
 

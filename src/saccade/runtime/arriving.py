@@ -10,12 +10,27 @@ import torch
 from saccade.errors import FrameError, PolicyError
 from saccade.graph import Tensor
 from saccade.policy import Policy
+from saccade.runtime.call import CallForm
 
 
-def tensors_of(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Sequence[torch.Tensor]:
-    """Returns the tensors among a call's arguments, in the order in which they flatten."""
-    if len(arguments) == 1 and not keywords and isinstance(arguments[0], torch.Tensor):
+def tensors_of(
+    arguments: tuple[Any, ...], keywords: dict[str, Any], form: CallForm | None = None
+) -> Sequence[torch.Tensor]:
+    """Returns the tensors among a call's arguments, in the order in which they flatten.
+
+    Args:
+        arguments: given by place.
+        keywords: given by name.
+        form: that the call must have; None for any.
+
+    Raises:
+        FrameError: when the call is of another form.
+    """
+    one_tensor = len(arguments) == 1 and not keywords and isinstance(arguments[0], torch.Tensor)
+    if one_tensor and (form is None or form.is_one_tensor):
         return arguments
+    if form is not None:
+        return form.tensors(arguments, keywords)
     leaves = torch.utils._pytree.tree_leaves((arguments, keywords))
     return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 

@@ -42,8 +42,16 @@ class Pacing:
     account: Account | None = None
     change: CellChange | None = None
 
-    def judge(self, policy: Policy, frame: torch.Tensor, reference: torch.Tensor | None) -> Verdict:
-        """Returns what is done with the frame; ``reference`` is None for a stream's first.
+    def judge(
+        self, policy: Policy, frame: torch.Tensor, reference: torch.Tensor | None, may_hold: bool = True
+    ) -> Verdict:
+        """Returns what is done with a frame.
+
+        Args:
+            policy: is asked.
+            frame: (N, C, H, W), the first input.
+            reference: of the same shape, what was taken of it last; None for a stream's first frame.
+            may_hold: whether the last outputs may stand at all; where they may not, a frame to be held is updated.
 
         Raises:
             PolicyError: when the policy answers with anything but a Verdict.
@@ -55,6 +63,8 @@ class Pacing:
             outlook = None if self.account is None else self.account.outlook
             history = History(self.frames, self.held, self.grey_level, compare_cells, self.textures, outlook)
             verdict = policy.judge(frame, reference, history)
+            if verdict is Verdict.HOLD and not may_hold:
+                verdict = Verdict.UPDATE
             if self.account is not None and outlook is not None:
                 self._keep_account(self.account, outlook, history.change(frame, reference), verdict)
         if verdict is Verdict.KEYFRAME:

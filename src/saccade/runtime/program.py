@@ -15,6 +15,7 @@ from saccade.graph import Convolution, Fallback, Graph
 from saccade.plan import Plan, Step, insert_transmissions, make_plan
 from saccade.policy import Policy, Tolerance, resolve_policy
 from saccade.runtime import native
+from saccade.runtime.call import CallForm
 from saccade.runtime.delta_cost import DeltaCost, delta_cost
 from saccade.runtime.fingerprint import fingerprint
 from saccade.runtime.leaving import exits
@@ -42,12 +43,19 @@ class Program:
         policy: what counts as a change, a name or a Policy.
         threads: threads a session uses; None chooses by the machine.
         instruction_set: "avx512", "avx2" or "baseline"; "" chooses the best that this processor runs.
+        form: of the calls that sessions take; None for any in which the right tensors flatten in the right order.
     """
 
     def __init__(
-        self, graph: Graph, policy: str | Policy = "exact", threads: int | None = None, instruction_set: str = ""
+        self,
+        graph: Graph,
+        policy: str | Policy = "exact",
+        threads: int | None = None,
+        instruction_set: str = "",
+        form: CallForm | None = None,
     ) -> None:
         self.captured = graph
+        self.form = form
         self.policy = resolve_policy(policy)
         self.tolerance = self.policy.tolerance
         if self.tolerance is not None and self.tolerance.fingerprint not in ("", fingerprint(graph)):
@@ -134,12 +142,14 @@ class Program:
             self.native_steps.append(lowered)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"graph": self.captured, "policy": self.policy, "threads": self.threads, "set": self.instruction_set}
+        state = {"graph": self.captured, "policy": self.policy, "threads": self.threads, "form": self.form}
+        return {**state, "set": self.instruction_set}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         usable = native.instruction_sets()
+        instruction_set = state["set"] if state["set"] in usable else ""
         self.__init__(  # type: ignore[misc]
-            state["graph"], state["policy"], state["threads"], state["set"] if state["set"] in usable else ""
+            state["graph"], state["policy"], state["threads"], instruction_set, state["form"]
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Program:

@@ -16,6 +16,7 @@ from saccade.kernels.reference import fetch, run_fallback
 from saccade.policy import Verdict
 from saccade.runtime.account import Account
 from saccade.runtime.activity import activity_maps
+from saccade.runtime.answers import are_finite
 from saccade.runtime.arriving import as_taken, mask_of, tensors_of
 from saccade.runtime.comparison import same_bits
 from saccade.runtime.pacing import Pacing
@@ -45,6 +46,7 @@ class Session:
         self._forced: tuple[float, int] | None = None
         self._started = False
         self._told = memory is not None
+        self._finite = True
         self._frames = 0
         self._seconds = 0.0
         self._last_seconds = 0.0
@@ -67,7 +69,7 @@ class Session:
             What the model returns, in the same structure.
 
         Raises:
-            FrameError: when a tensor's shape or device does not fit.
+            FrameError: when a tensor's shape or device does not fit, or the call is of another form.
         """
         began = time.perf_counter()
         frames = self._flatten(arguments, keywords)
@@ -218,7 +220,7 @@ class Session:
         copy._pacing = replace(
             self._pacing, textures=list(self._pacing.textures), account=deepcopy(self._pacing.account, memo)
         )
-        copy._thresholds, copy._told = self._thresholds, self._told
+        copy._thresholds, copy._told, copy._finite = self._thresholds, self._told, self._finite
         copy._activity, copy._forced = self._activity, self._forced
         copy._started = self._started
         copy._frames = self._frames
@@ -237,7 +239,7 @@ class Session:
 
     def _flatten(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Sequence[torch.Tensor]:
         """Returns the frames as the engine takes them and as the policy lets them be seen."""
-        frames = tensors_of(arguments, keywords)
+        frames = tensors_of(arguments, keywords, self.program.form)
         if len(frames) != len(self._input_names):
             raise FrameError(f"{len(frames)} tensors were given; the program takes {len(self._input_names)}")
         taken = [as_taken(frame, expected) for frame, expected in zip(frames, self._expected, strict=True)]
@@ -261,7 +263,7 @@ class Session:
         if forced is None:
             if self._forced is not None:
                 self._stop_forcing()
-            if not take_all and not self._admit(frames[0]):
+            if not take_all and not self._admit(frames):
                 self._hold_all()
                 return self._outputs()
         account = self._pacing.account if forced is None else None
@@ -280,19 +282,27 @@ class Session:
         else:
             self._settle()
         outputs = self._outputs()
+        self._finite = self._exact or are_finite(outputs)
         if account is not None and (account.settle(self, frames, outputs, self._pacing.change) or not self._told):
             self._set_thresholds(frames)  # in units of an error that is known only now
         return outputs
 
-    def _admit(self, frame: torch.Tensor) -> bool:
+    def _admit(self, frames: Sequence[torch.Tensor]) -> bool:
         """Asks the policy what to do with a frame; returns whether it is computed, with nothing kept for a keyframe."""
         if self._exact:
             return True
-        policy = self.program.policy
-        verdict = self._pacing.judge(policy, frame, self._reference(self._input_names[0]) if self._started else None)
+        reference = self._reference(self._input_names[0]) if self._started else None
+        verdict = self._pacing.judge(self.program.policy, frames[0], reference, self._may_hold(frames))
         if verdict is Verdict.KEYFRAME:
             self._forget()
         return verdict is not Verdict.HOLD
+
+    def _may_hold(self, frames: Sequence[torch.Tensor]) -> bool:
+        """Whether the last outputs may stand: they are finite, and inputs that the policy does not see are the same."""
+        others = zip(self._input_names[1:], frames[1:], strict=True)
+        return self._finite and all(
+            (reference := self._reference(name)) is not None and same_bits(reference, frame) for name, frame in others
+        )
 
     def _forget(self) -> None:
         """Lets nothing of earlier frames stand."""
@@ -389,17 +399,15 @@ class Session:
         began = time.perf_counter()
         with torch.no_grad():
             results = run_fallback(operator, {name: self._value(name) for name in operator.inputs})
+        read = {self._values[name].data_ptr() for name in operator.inputs if name in self._values}
         for name, result in zip(operator.outputs, results, strict=True):
             if not isinstance(result, torch.Tensor):
                 continue
             result = result.detach().contiguous()
-            self._hold(name, result.clone() if result.data_ptr() in self._pointers(operator) else result)
+            self._hold(name, result.clone() if result.data_ptr() in read else result)
             if (number := self._number(name)) is not None:
                 self._changed[name] = bool(self._native.load_float32(number, self._values[name].data_ptr()))
         self._fallbacks[operator.name].add(time.perf_counter() - began)
-
-    def _pointers(self, operator: Fallback) -> set[int]:
-        return {self._values[name].data_ptr() for name in operator.inputs if name in self._values}
 
     def _number(self, name: str) -> int | None:
         return self.program.tensor_numbers.get(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from saccade.policy import Policy, resolve_policy
 from saccade.runtime.arriving import tensors_of
 from saccade.runtime.audit import Audit, Auditor
 from saccade.runtime.audit_report import Audited
+from saccade.runtime.call import CallForm, parameter_names
 from saccade.runtime.program import Program
 from saccade.runtime.report import FrameCost, Report
 from saccade.runtime.session import Session
@@ -55,7 +56,9 @@ def compile_program(
         ModelError: when the model is in training mode, not on the CPU, or cannot be captured.
     """
     arguments = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
-    return Program(_capture(model, arguments, {}), policy, threads, instruction_set)
+    graph = _capture(model, arguments, {})
+    names = parameter_names(model) if isinstance(model, torch.nn.Module) else onnx_input_names(model)
+    return Program(graph, policy, threads, instruction_set, CallForm.of(names, arguments))
 
 
 class Stream:
@@ -251,6 +254,11 @@ def _signature(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Signatur
     if len(arguments) == 1 and not keywords and isinstance(arguments[0], torch.Tensor):
         return (arguments[0].shape, arguments[0].dtype)
     leaves, tree = torch.utils._pytree.tree_flatten((arguments, keywords))
+    for leaf in leaves:
+        if not isinstance(leaf, torch.Tensor) and not isinstance(leaf, Hashable):
+            raise FrameError(
+                f"a {type(leaf).__module__}.{type(leaf).__name__} was given; expected tensors: call torch.from_numpy"
+            )
     return (str(tree), *((leaf.shape, leaf.dtype) if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves))
 
 
