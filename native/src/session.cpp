@@ -210,6 +210,9 @@ void Session::forget() {
 
 void Session::reset() {
     forget();
+    for (auto &[op, memory] : kept_) {
+        memory->reset();
+    }
     for (Counter &counter : counters) {
         counter = Counter{};
     }

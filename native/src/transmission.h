@@ -21,6 +21,12 @@ class TransmissionMemory final : public OperatorMemory {
     std::unique_ptr<OperatorMemory> clone() const override { return std::make_unique<TransmissionMemory>(*this); }
     size_t bytes() const override;
     void forget() override { fresh = true; }
+    void reset() override {
+        forget();
+        compared = 0;
+        saved = gain = 0;
+        resting = 0;
+    }
 
     // The deltas of an input place, or none: ranks[place] is -1 where nothing was sent.
     DeltaList list(int64_t place, int32_t row) const {

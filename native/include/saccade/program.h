@@ -36,6 +36,8 @@ class OperatorMemory {
     virtual size_t bytes() const = 0;
     // The next frame is dense.
     virtual void forget() = 0;
+    // Forgets what was learned from earlier frames, too.
+    virtual void reset() { forget(); }
 };
 
 class Operator {
