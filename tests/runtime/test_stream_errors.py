@@ -66,11 +66,21 @@ def test_a_session_refuses_frames_that_its_program_was_not_compiled_for(model) -
     session = saccade.compile(model, frame()).session()
     with pytest.raises(FrameError, match="compiled for"):
         session(frame(1, 3, 8, 8))
-    with pytest.raises(FrameError, match="2 tensors were given"):
+    with pytest.raises(FrameError, match=r"a tensor .*, a tensor .* was given; .* compiled for \(frame=a tensor"):
         session(frame(), frame())
     bytes_only = saccade.compile(Normalised().eval(), torch.zeros(1, 3, 24, 32, dtype=torch.uint8)).session()
     with pytest.raises(FrameError, match=r"torch\.float32 .* torch\.uint8"):
         bytes_only(frame())
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int64])
+def test_a_frame_of_a_type_that_the_model_does_not_take_raises_an_error_that_names_it(kind) -> None:
+    stream = saccade.incremental(nn.Sequential(nn.Conv2d(3, 4, 3)).eval())
+    with pytest.raises(FrameError, match=rf"{str(kind)[6:]} given.*frame\.float\(\)"):
+        stream(frame().to(kind))
+    stream(frame())
+    with pytest.raises(FrameError, match=rf"{str(kind)[6:]} given.* float32 before"):
+        stream(frame().to(kind))
 
 
 def test_a_model_in_training_mode_raises_an_error_at_once(model) -> None:

@@ -16,7 +16,7 @@ from saccade.capture import capture_module, capture_onnx
 from saccade.capture.module import check_module
 from saccade.capture.onnx_file import onnx_input_names
 from saccade.errors import CaptureError, FrameError, ModelError
-from saccade.graph import Graph
+from saccade.graph import Graph, Tensor
 from saccade.policy import Policy, resolve_policy
 from saccade.runtime.arriving import tensors_of
 from saccade.runtime.audit import Audit, Auditor
@@ -206,19 +206,28 @@ class Stream:
 
     def _misfit(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str | None:
         """Returns what is wrong with a frame that could not be captured, or None where the model may be at fault."""
-        given = [tuple(tensor.shape) for tensor in tensors_of(arguments, keywords)]
+        given = tensors_of(arguments, keywords)
         if self._programs:
             graph = next(iter(self._programs.values())).graph
-            taken = [graph.tensors[name].shape for name in graph.inputs]
+            taken = [graph.tensors[name] for name in graph.inputs]
             return (
-                f"{_shapes(given)} given, which the model does not take; it took {_shapes(taken)} before: give as many "
-                "tensors of as many dimensions and channels, no smaller than the model's windows"
+                f"{_described(given)} given, which the model does not take; it took {_described(taken)} before: give "
+                "as many tensors of as many dimensions and channels and of the same type, no smaller than the model's "
+                "windows"
             )
         first = _first_convolution(self.model)
-        if first is None or len(given) != 1 or len(given[0]) != 4 or given[0][1] == first.in_channels:
+        if first is None or len(given) != 1 or given[0].dim() != 4:
+            return None
+        if not given[0].is_floating_point():
+            return (
+                f"{_described(given)} given, which the model does not take: convert it with frame.float() and scale "
+                "it as in training, or put a step in front of the model that does"
+            )
+        shape = tuple(given[0].shape)
+        if shape[1] == first.in_channels:
             return None
         return (
-            f"a frame of shape {given[0]} was given; the model's first convolution takes {first.in_channels} channels: "
+            f"a frame of shape {shape} was given; the model's first convolution takes {first.in_channels} channels: "
             f"expected (N, {first.in_channels}, H, W), convert the frame's colours or move its channels first"
         )
 
@@ -314,9 +323,10 @@ def _check_frames(model: Model, arguments: tuple[Any, ...], keywords: dict[str, 
         raise FrameError(f"an empty frame of shape {shape} was given; expected every dimension to be at least 1")
 
 
-def _shapes(shapes: Sequence[tuple[int, ...]]) -> str:
-    noun = "a frame of shape" if len(shapes) == 1 else "frames of shapes"
-    return f"{noun} {', '.join(str(shape) for shape in shapes)}"
+def _described(tensors: Sequence[torch.Tensor | Tensor]) -> str:
+    noun = "a frame" if len(tensors) == 1 else "frames"
+    each = (f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}" for tensor in tensors)
+    return f"{noun} of shape {', '.join(each)}"
 
 
 def _first_convolution(model: Model) -> torch.nn.Conv2d | None:
