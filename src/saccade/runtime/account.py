@@ -42,9 +42,10 @@ class Foresight:
     passes: int
 
     def __str__(self) -> str:
+        over = ", more than allowed as yet" if self.foreseen > self.allowed else ""
         return (
-            f"error allowed {self.allowed:.3f}, foreseen {self.foreseen:.3f} in the mean; {self.passes} dense passes "
-            "to measure it"
+            f"error allowed {self.allowed:.3f}, foreseen {self.foreseen:.3f} in the mean{over}; {self.passes} dense "
+            "passes to measure it"
         )
 
 
