@@ -363,7 +363,6 @@ NB_MODULE(native, module) {
             },
             nb::call_guard<nb::gil_scoped_release>())
         .def("changed", [](const saccade::Session &self, int tensor) { return !self.map(tensor).empty(); })
-        .def("active", [](const saccade::Session &self, int tensor) { return self.map(tensor).active(); })
         .def("read_map", [](const saccade::Session &self, int tensor,
                             uintptr_t target) { self.map(tensor).write_bytes(reinterpret_cast<uint8_t *>(target)); })
         .def(
@@ -392,13 +391,6 @@ NB_MODULE(native, module) {
                                     rows_of_places ? rows_of_places->size() : 0);
             },
             "operator"_a, "thresholds"_a, "rows_of_places"_a = nb::none())
-        .def(
-            "sent",
-            [](const saccade::Session &self, int op) {
-                const saccade::Operator &transmission = *self.program().operators.at(static_cast<size_t>(op));
-                return self.memory<saccade::TransmissionMemory>(transmission).sent;
-            },
-            "operator"_a)
         .def("forget", &saccade::Session::forget)
         .def("settle", &saccade::Session::settle)
         .def("reset", &saccade::Session::reset)

@@ -103,8 +103,9 @@ class Policy:
         """Decides what is done with a frame, before anything is computed. Not asked about a stream's first frame.
 
         Args:
-            frame: (N, C, H, W), the first input's new frame.
-            reference: (N, C, H, W), for each place the value last taken over; not to be changed.
+            frame: (N, C, H, W), the first input's new frame. No frame is held while another input changes.
+            reference: (N, C, H, W), for each place the value last taken over; not to be changed. It is the engine's
+                own memory: what is kept of it beyond this call has to be cloned.
             history: of the stream.
         """
         del frame, reference, history
