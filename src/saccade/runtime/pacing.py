@@ -15,6 +15,9 @@ from saccade.runtime.comparison import compare_cells
 _TEXTURE_LASTS = 16
 """Frames after which the texture of a picture is measured again: it changes slowly."""
 
+_NEARLY_BLACK = 16.0
+"""A keyframe was, when a later frame has more than so many times its range."""
+
 
 @dataclass
 class Pacing:
@@ -90,7 +93,7 @@ class Pacing:
     def _correct_grey_level(self, frame: torch.Tensor) -> None:
         """After a keyframe that was black, or nearly so, the grey level is that of a frame that shows something."""
         level = _grey_level(frame)
-        if level > 2 * self.grey_level:
+        if level > _NEARLY_BLACK * self.grey_level:
             self.grey_level = level
 
     def _keep_account(self, account: Account, outlook: Outlook, change: CellChange, verdict: Verdict) -> None:
