@@ -367,6 +367,51 @@ def test_open_size_is_given_by_the_caller(tmp_path: Path) -> None:
     assert graph.tensors["x"].shape == SHAPE
 
 
+FITS_ONE_SIZE: dict[str, tuple[list[onnx.NodeProto], dict[str, np.ndarray]]] = {
+    "reshape": ([node("Reshape", ["x", "s"])], {"s": integers(4, 2, 120)}),
+    "reshape with a wildcard": ([node("Reshape", ["x", "s"])], {"s": integers(1, 64, -1)}),
+    "add": ([node("Add", ["x", "c"])], {"c": weights(1, 8, 12, 10)}),
+    "concat": ([node("Concat", ["x", "c"], axis=1)], {"c": weights(1, 8, 12, 10)}),
+    "gemm": (
+        [helper.make_node("Flatten", ["x"], ["f"]), helper.make_node("Gemm", ["f", "w"], ["y"])],
+        {"w": weights(960, 5)},
+    ),
+    "split": (
+        [
+            helper.make_node("Split", ["x", "s"], ["a", "b"], axis=2),
+            helper.make_node("Concat", ["b", "a"], ["y"], axis=2),
+        ],
+        {"s": integers(6, 6)},
+    ),
+    "pool": ([node("MaxPool", kernel_shape=[12, 10])], {}),
+}
+
+
+@pytest.mark.parametrize("case", FITS_ONE_SIZE)
+def test_file_that_fits_one_size_is_refused_at_another_and_names_its_own(case: str, tmp_path: Path) -> None:
+    nodes, constants = FITS_ONE_SIZE[case]
+    path = save(tmp_path / "model.onnx", nodes, constants)
+    compare(path, {"x": SHAPE})
+    with pytest.raises(CaptureError) as refused:
+        capture_onnx(path, {"x": (1, 8, 9, 10)})
+    told = str(refused.value)
+    assert f"{nodes[-1].op_type} " in told or f"{nodes[0].op_type} " in told
+    assert "'x' is given as (1, 8, 9, 10): give the size that the file was exported for, 'x' as (1, 8, 12, 10)" in told
+    assert "\n" not in told
+
+
+def test_reshape_that_does_not_fit_a_file_of_open_sizes_asks_for_another(tmp_path: Path) -> None:
+    path = save(tmp_path / "model.onnx", [node("Reshape", ["x", "s"])], {"s": integers(4, 2, 120)}, (1, 8, "h", "w"))
+    with pytest.raises(CaptureError, match=r"constant shape \[4, 2, 120\] does not fit.*dynamic shapes"):
+        capture_onnx(path, {"x": (1, 8, 9, 10)})
+
+
+def test_reshape_that_fits_no_size_is_refused_without_advice_on_sizes(tmp_path: Path) -> None:
+    path = save(tmp_path / "model.onnx", [node("Reshape", ["x", "s"])], {"s": integers(4, 2, 119)})
+    with pytest.raises(CaptureError, match=r"960 numbers$"):
+        capture_onnx(path, {"x": SHAPE})
+
+
 def test_shape_for_an_unknown_input_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match="its inputs: x"):
         capture_onnx(save(tmp_path / "model.onnx", [node("Relu")]), {"image": SHAPE})

@@ -8,10 +8,15 @@ import signal
 from collections.abc import Iterator
 
 import av
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
+import saccade.video
 from saccade.cli.run import _Watch
 from saccade.runtime import Stream
+from saccade.video import EventsSink, VideoSink
 
 
 def _count(path) -> int:
@@ -100,6 +105,38 @@ def test_a_mistake_ends_with_code_2_and_one_line_and_leaves_nothing(call, clip, 
     assert sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts) == before
 
 
+@pytest.mark.parametrize(
+    ("option", "number"),
+    [
+        *(("--scale", number) for number in ("nan", "inf", "-inf", "0")),
+        *(("--mean", number) for number in ("nan", "inf", "0,nan,0")),
+        *(("--std", number) for number in ("nan", "inf", "0")),
+    ],
+)
+def test_a_number_that_would_spoil_every_frame_is_refused(call, clip, factory, option, number):
+    ended = call("run", clip, "--model", factory, f"{option}={number}", "--limit", 1)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert number in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_an_onnx_file_that_fits_one_size_is_refused_at_another_in_one_line(call_refused, clip, tmp_path):
+    sizes = numpy_helper.from_array(np.array([4, 2, 384], dtype=np.int64), "sizes")
+    weight = numpy_helper.from_array(np.ones((4, 3, 3, 3), dtype=np.float32), "weight")
+    nodes = [
+        helper.make_node("Conv", ["frame", "weight"], ["channels"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("Reshape", ["channels", "sizes"], ["out"], name="cut"),
+    ]
+    frame = helper.make_tensor_value_info("frame", TensorProto.FLOAT, [1, 3, 48, 64])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "graph", [frame], [out], [sizes, weight])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    told = call_refused("run", clip, "--model", tmp_path / "m.onnx", "--size", "40x40", "--limit", 2)
+    assert "Reshape 'cut'" in told
+    assert "exported for, 'frame' as (1, 3, 48, 64)" in told
+
+
 @pytest.mark.parametrize("size", ["640", "0x5", "axb"])
 def test_a_size_that_is_none_is_refused_as_an_option(call, clip, factory, size):
     ended = call("run", clip, "--model", factory, "--size", size)
@@ -139,6 +176,49 @@ def test_an_interrupted_run_keeps_what_it_has_processed(call, clip, factory, tmp
     assert 4 <= len((tmp_path / "e.jsonl").read_text().splitlines()) <= 6
     assert 4 <= _count(tmp_path / "o.mp4") <= 6
     assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
+
+
+def _interrupt_at_call(monkeypatch, owner, name, number, interrupt):
+    """Has the ``number``-th call of a function begin with an interrupt."""
+    original, calls = getattr(owner, name), []
+
+    def interrupted(*arguments, **keywords):
+        calls.append(1)
+        if len(calls) == number:
+            interrupt()
+        return original(*arguments, **keywords)
+
+    monkeypatch.setattr(owner, name, interrupted)
+
+
+def _raise_interrupt():
+    raise KeyboardInterrupt
+
+
+def _signal(number):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.usefixtures("attended")
+@pytest.mark.parametrize(
+    ("owner", "name", "interrupt", "kept"),
+    [
+        (VideoSink, "write", lambda: _signal(signal.SIGINT), 5),
+        (VideoSink, "write", lambda: _signal(signal.SIGTERM), 5),
+        (EventsSink, "write", lambda: _signal(signal.SIGINT), 5),
+        (saccade.video, "draw_overlay", lambda: _signal(signal.SIGTERM), 5),
+        (saccade.video, "draw_overlay", _raise_interrupt, 4),
+    ],
+)
+def test_an_interrupted_run_leaves_as_many_frames_in_the_video_as_in_the_events(
+    call, clip, factory, tmp_path, monkeypatch, owner, name, interrupt, kept
+):
+    _interrupt_at_call(monkeypatch, owner, name, 5, interrupt)
+    ended = call("run", clip, "--model", factory, "--output", tmp_path / "o.mp4", "--events", tmp_path / "e.jsonl")
+    assert ended.code == 130
+    assert f"interrupted after {kept} frames" in ended.err
+    assert len((tmp_path / "e.jsonl").read_text().splitlines()) == kept
+    assert _count(tmp_path / "o.mp4") == kept
 
 
 def test_a_failure_in_mid_stream_leaves_nothing_behind(call, clip, factory, tmp_path, monkeypatch):

@@ -19,6 +19,9 @@ from saccade.capture.onnx_node import IMPORTERS, Node, attribute_value
 from saccade.errors import CaptureError, ModelError
 from saccade.graph import Graph
 
+WINDOWED = ("Conv", "MaxPool", "AveragePool")
+"""Operators whose window may be larger than a small frame."""
+
 
 @torch.inference_mode(mode=False)
 def capture_onnx(path: str | os.PathLike[str], input_shapes: dict[str, tuple[int, ...]] | None = None) -> Graph:
@@ -34,9 +37,12 @@ def capture_onnx(path: str | os.PathLike[str], input_shapes: dict[str, tuple[int
 
     Raises:
         ModelError: when the file is missing or is not ONNX.
-        CaptureError: when an input's size is open, or the file holds operators that no rule reads.
+        CaptureError: when an input's size is open or another than the file was exported for and the file does not
+            fit it, or when the file holds operators that no rule reads.
     """
-    model = _slim(_load(path), path, input_shapes or {})
+    loaded = _load(path)
+    advice = _size_advice(loaded.graph, input_shapes or {})
+    model = _slim(loaded, path, input_shapes or {})
     graph = model.graph
     builder = GraphBuilder()
     values: dict[str, Any] = {"": None}
@@ -50,7 +56,12 @@ def capture_onnx(path: str | os.PathLike[str], input_shapes: dict[str, tuple[int
     versions = {entry.domain: entry.version for entry in model.opset_import}
     _require_known(graph, path)
     for node in graph.node:
-        _read_node(node, values, builder, versions.get("", 1), path)
+        try:
+            _read_node(node, values, builder, versions.get("", 1))
+        except (CaptureError, RuntimeError) as cause:  # torch raises the latter for sizes that do not fit each other
+            reason = " ".join(str(cause).split()).rstrip(".")
+            place = f"{os.fspath(path)!r}, {node.op_type} {builder.scope!r}"
+            raise CaptureError(f"{place}: {reason}{advice}") from cause
     outputs = tuple(values[description.name] for description in graph.output)
     result = outputs[0] if len(outputs) == 1 else outputs
     leaves, output_tree = pytree.tree_flatten(result, is_leaf=lambda leaf: isinstance(leaf, Value))
@@ -91,6 +102,25 @@ def _slim(
         raise CaptureError(f"onnxslim could not fold the shapes of {os.fspath(path)!r}: {cause}") from cause
 
 
+def _size_advice(graph: onnx.GraphProto, given: dict[str, tuple[int, ...]]) -> str:
+    """Returns what to do where a file does not fit the shapes given; nothing where they are those in the file."""
+    others, fixed = [], []
+    for description in graph.input:
+        if description.name not in given:
+            continue
+        sides = description.type.tensor_type.shape.dim
+        sizes = tuple(side.dim_value if side.HasField("dim_value") else 0 for side in sides)
+        if sizes == tuple(given[description.name]):
+            continue
+        others.append(f"{description.name!r} is given as {tuple(given[description.name])}")
+        if sizes and all(sizes):
+            fixed.append(f"{description.name!r} as {sizes}")
+    if not others:
+        return ""
+    exported = f"the size that the file was exported for, {' and '.join(fixed)}" if fixed else "another size"
+    return f"; {' and '.join(others)}: give {exported}, or export the model again with dynamic shapes"
+
+
 def _shape(description: onnx.ValueInfoProto, path: str | os.PathLike[str]) -> tuple[int, ...]:
     sizes = [side.dim_value if side.HasField("dim_value") else 0 for side in description.type.tensor_type.shape.dim]
     if not all(sizes):
@@ -119,24 +149,17 @@ def _require_known(graph: onnx.GraphProto, path: str | os.PathLike[str]) -> None
         )
 
 
-def _read_node(
-    proto: onnx.NodeProto,
-    values: dict[str, Any],
-    builder: GraphBuilder,
-    version: int,
-    path: str | os.PathLike[str],
-) -> None:
+def _read_node(proto: onnx.NodeProto, values: dict[str, Any], builder: GraphBuilder, version: int) -> None:
     builder.scope = proto.name or proto.output[0] or proto.op_type
     attributes = {attribute.name: attribute_value(attribute) for attribute in proto.attribute}
     inputs = [values[name] for name in proto.input]
     outputs = sum(1 for name in proto.output if name)
     node = Node(builder, proto.op_type, inputs, attributes, outputs, version)
-    try:
-        with torch.no_grad():
-            results = IMPORTERS.get(proto.op_type)(node)
-    except CaptureError as cause:
-        raise CaptureError(f"{os.fspath(path)!r}, {proto.op_type} {builder.scope!r}: {cause}") from cause
+    with torch.no_grad():
+        results = IMPORTERS.get(proto.op_type)(node)
     results = results if isinstance(results, list | tuple) else [results]
+    if proto.op_type in WINDOWED and min(results[0].shape) < 1:
+        raise CaptureError(f"its window is larger than its padded input of shape {tuple(node.image().shape)}")
     for name, result in zip(proto.output, results, strict=False):
         values[name] = result
 

@@ -54,9 +54,23 @@ def cast(node: Node) -> Any:
 def reshape(node: Node) -> Any:
     """Another shape; 0 keeps a size."""
     sizes = node.numbers(1, "shape") or []
+    given = tuple(node.input(0).shape)
     if not node.attribute("allowzero", 0):
-        sizes = [size or node.input(0).shape[index] for index, size in enumerate(sizes)]
+        if 0 in sizes[len(given) :]:
+            raise CaptureError(f"its shape {sizes} keeps a size that its input of shape {given} does not have")
+        sizes = [size or given[index] for index, size in enumerate(sizes)]
+    _require_as_many(given, sizes)
     return node.call("reshape.default", node.input(0), sizes)
+
+
+def _require_as_many(given: tuple[int, ...], sizes: list[int]) -> None:
+    """Raises CaptureError where a tensor has more or fewer numbers than the shape that it is to take."""
+    count, wanted = math.prod(given), math.prod(size for size in sizes if size != -1)
+    fits = (count % wanted == 0 if wanted else count == 0) if -1 in sizes else count == wanted
+    if not fits:
+        raise CaptureError(
+            f"its constant shape {sizes} does not fit an input of shape {given}, which has {count} numbers"
+        )
 
 
 @imports("Flatten")
@@ -121,8 +135,10 @@ def split(node: Node) -> Any:
     """Parts of given sizes, or as many equal ones as there are outputs."""
     axis = node.attribute("axis", 0)
     sizes = node.numbers(1, "split")
+    whole = node.input(0).shape[axis]
+    if sizes is not None and sum(sizes) != whole:
+        raise CaptureError(f"its constant sizes {sizes} do not fit the {whole} places of dimension {axis}")
     if sizes is None:
-        whole = node.input(0).shape[axis]
         part = -(-whole // node.attribute("num_outputs", node.outputs))
         sizes = [min(part, whole - start) for start in range(0, whole, part)]
     return node.call("split_with_sizes.default", node.input(0), sizes, axis)

@@ -1,8 +1,6 @@
-"""The program ``saccade``: its verbs, and how it ends."""
+"""The program ``saccade``: its verbs."""
 
 from __future__ import annotations
-
-import sys
 
 import typer
 
@@ -17,11 +15,7 @@ from saccade.cli.regions import regions
 from saccade.cli.reproduce import app as reproduce
 from saccade.cli.run import run
 from saccade.cli.sizes import sizes
-from saccade.cli.termination import termination_is_an_interrupt
 from saccade.cli.train import train
-from saccade.errors import SaccadeError
-
-FAILED = 2
 
 app = typer.Typer(
     name="saccade",
@@ -47,17 +41,3 @@ app.add_typer(reproduce, name="reproduce")
 @app.callback()
 def _program() -> None:
     """A trained CNN watches a video and recomputes only what changed."""
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Runs the program and leaves with its exit code: 0, 2 after an error, 130 after Ctrl-C or SIGTERM.
-
-    Args:
-        arguments: the words after the program's name; those of the process by default.
-    """
-    try:
-        with termination_is_an_interrupt():
-            app(args=arguments, prog_name="saccade")
-    except SaccadeError as error:
-        print(f"saccade: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(FAILED)

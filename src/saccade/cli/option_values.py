@@ -22,6 +22,20 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
+def parse_factor(number: float | None) -> float | None:
+    """Returns a factor of the grey levels, or None from None.
+
+    Raises:
+        typer.BadParameter: when it is 0 or not finite, so that every frame would be the same.
+    """
+    if number is not None and (number == 0 or not math.isfinite(number)):
+        raise typer.BadParameter(
+            f"--scale {number:g} would make every frame the same; expected a finite number other than 0, "
+            "such as 0.00392157 (1/255)"
+        )
+    return number
+
+
 def parse_divisors(text: str | None) -> tuple[float, ...] | None:
     """Returns what ``parse_channels`` does.
 
@@ -47,7 +61,7 @@ def parse_channels(text: str | None) -> tuple[float, ...] | None:
     except ValueError:
         numbers = ()
     if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
-        raise typer.BadParameter(f"{text!r} is not one number or three with commas, such as 0.485,0.456,0.406")
+        raise typer.BadParameter(f"{text!r} is not one finite number or three with commas, such as 0.485,0.456,0.406")
     return numbers
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saccade.cli.option_values import parse_channels, parse_divisors, parse_size
+from saccade.cli.option_values import parse_channels, parse_divisors, parse_factor, parse_size
 
 if TYPE_CHECKING:
     from saccade.cli.preprocess import Preprocessing
@@ -43,11 +43,11 @@ def preprocessing_changes(
     """Returns the fields of a Preprocessing that the user set, to be given to ``changed``.
 
     Raises:
-        typer.BadParameter: when a text is no size or no numbers.
+        typer.BadParameter: when a text is no size or no numbers, or a number cannot be used.
     """
     given = {
         "size": parse_size(size),
-        "scale": scale,
+        "scale": parse_factor(scale),
         "mean": parse_channels(mean),
         "std": parse_divisors(std),
         "channels": channels.value if channels else None,

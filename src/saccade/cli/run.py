@@ -21,6 +21,7 @@ from saccade.cli.preprocess_options import (
     changed,
     preprocessing_changes,
 )
+from saccade.cli.termination import INTERRUPTED, interrupts_held
 
 if TYPE_CHECKING:
     from saccade.cli.finds import Find
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from saccade.runtime import Audited
     from saccade.video import Frame, FrameSource
 
-_INTERRUPTED = 130
 _MAPS_SHOWN = 6
 
 
@@ -152,7 +152,7 @@ def run(
     _finish(stream, watch.tally, frames, chosen, json_file)
     if interrupted:
         typer.echo(f"saccade: interrupted after {watch.tally.frames} frames; what was processed is kept", err=True)
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 @dataclass
@@ -187,29 +187,39 @@ class _Watch:
         self.note = AuditNote()
 
     def process(self, frame: Frame) -> None:
-        """Runs the model on a frame and writes what comes of it."""
-        from saccade.cli.finds import read_finds
+        """Runs the model on a frame and writes what comes of it, to every sink or, when interrupted before, to none."""
         from saccade.cli.frame_cost import frame_cost
-        from saccade.cli.moving_camera import camera_event, camera_note, outputs_offset
 
         tensor = self.preprocessing(frame.rgb)
         start = time.perf_counter()
         outputs = self.stream(tensor)
-        cost = frame_cost(self.stream, (time.perf_counter() - start) * 1000)
-        self.tally.add(cost)
-        if self.sinks.events is None and self.sinks.video is None:
-            return
-        sizes = (tensor.shape[2], tensor.shape[3]), (frame.rgb.shape[0], frame.rgb.shape[1])
-        offset = outputs_offset(self.stream, outputs, sizes[0])
+        milliseconds = (time.perf_counter() - start) * 1000
+        with interrupts_held():
+            cost = frame_cost(self.stream, milliseconds)
+            if self.sinks.events is not None or self.sinks.video is not None:
+                self._write(frame, (tensor.shape[2], tensor.shape[3]), outputs, cost)
+            self.tally.add(cost)
+
+    def _write(self, frame: Frame, size: tuple[int, int], outputs: Any, cost: FrameCost) -> None:
+        """Writes what came of a frame of ``size`` (H, W); all of it is ready before the first sink gets its part."""
+        from saccade.cli.finds import read_finds
+        from saccade.cli.moving_camera import camera_event, camera_note, outputs_offset
+
+        sizes = size, (frame.rgb.shape[0], frame.rgb.shape[1])
+        offset = outputs_offset(self.stream, outputs, size)
         finds = read_finds(outputs, self.preprocessing, *sizes, self.chosen.categories, self.decoder, offset)
         audited = getattr(self.stream, "last_audit", None)
+        event = picture = None
         if self.sinks.events is not None:
-            event = _event(frame, cost, outputs, self.chosen, finds, audited)
-            self.sinks.events.write(event | camera_event(self.stream))
+            event = _event(frame, cost, outputs, self.chosen, finds, audited) | camera_event(self.stream)
         if self.sinks.video is not None:
             words, alarm = self.note.after(audited)
             words = "   ".join(part for part in (camera_note(self.stream), words) if part)
-            self.sinks.video.write(_picture(frame, cost, self.stream, finds or [], (words, alarm)))
+            picture = _picture(frame, cost, self.stream, finds or [], (words, alarm))
+        if picture is not None:
+            self.sinks.video.write(picture)
+        if event is not None:
+            self.sinks.events.write(event)
 
 
 def _checked_audits(

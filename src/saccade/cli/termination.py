@@ -5,23 +5,77 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
+from typing import Any
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C or SIGTERM."""
+
+
+@dataclass
+class Interruption:
+    """Whether the program was told to end.
+
+    Attributes:
+        arrived: Ctrl-C was pressed or SIGTERM was sent.
+    """
+
+    arrived: bool = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handles a signal; a second SIGTERM ends the process."""
+        self.arrived = True
+        if number == signal.SIGTERM:
+            signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
 
 
 @contextmanager
-def termination_is_an_interrupt() -> Iterator[None]:
-    """Raises KeyboardInterrupt where SIGTERM arrives within the ``with`` block; a second SIGTERM ends the process."""
+def termination_is_an_interrupt() -> Iterator[Interruption]:
+    """Raises KeyboardInterrupt where Ctrl-C or SIGTERM arrives within the ``with`` block, and remembers that it did."""
+    interruption = Interruption()
+    before: dict[int, Any] = {}
+    try:
+        for number in (signal.SIGTERM, *_interrupting(signal.SIGINT)):
+            before[number] = signal.signal(number, interruption)
+    except ValueError:  # not in the main thread
+        yield interruption
+        return
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        raise KeyboardInterrupt
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Lets Ctrl-C and SIGTERM wait for the end of the ``with`` block; a second one interrupts at once.
+
+    For what has to happen as a whole and takes milliseconds.
+    """
+    arrived: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        if arrived:
+            raise KeyboardInterrupt
+        arrived.append(number)
 
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        before = {number: signal.signal(number, hold) for number in _interrupting(signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not in the main thread
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if arrived:
+            signal.raise_signal(arrived[0])
+
+
+def _interrupting(*numbers: int) -> list[int]:
+    """Returns the signals that interrupt here; those that are ignored, or handled outside Python, do not."""
+    return [number for number in numbers if callable(signal.getsignal(number))]
