@@ -81,3 +81,14 @@ def check_on(stream: saccade.Stream, model: nn.Module, *frames: torch.Tensor) ->
         output = stream(current)
         assert close(output, expected)
         assert torch.equal(output, stream.dense(current))
+
+
+class Pair(nn.Module):
+    """A difference of two inputs, at a scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3, 1, 1)
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+        return (self.convolution(left) - self.convolution(right).relu()) * scale

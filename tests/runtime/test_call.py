@@ -8,21 +8,10 @@ import threading
 import numpy as np
 import pytest
 import torch
-from small_models import Maps
-from torch import nn
+from small_models import Maps, Pair
 
 import saccade
 from saccade.errors import CaptureError, FrameError
-
-
-class Pair(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(3, 4, 3, 1, 1)
-
-    def forward(self, left: torch.Tensor, right: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
-        return (self.convolution(left) - self.convolution(right).relu()) * scale
-
 
 LEFT, RIGHT = torch.rand(2, 1, 3, 16, 16)
 

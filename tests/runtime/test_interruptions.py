@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from small_models import Maps, TwoInputs
+from small_models import Maps, Pair, TwoInputs
 from torch import nn
 
 import saccade
@@ -189,17 +189,6 @@ def test_sensitivities_are_of_no_frame_that_was_forgotten() -> None:
     assert stream.sensitivities()
     stream.reset()
     assert stream.sensitivities() == {}
-
-
-class Pair(nn.Module):
-    """A difference of two inputs, at a scale."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(3, 4, 3, 1, 1)
-
-    def forward(self, left: torch.Tensor, right: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
-        return (self.convolution(left) - self.convolution(right).relu()) * scale
 
 
 @pytest.mark.parametrize(("policy", "least_held"), [("gate:2", 3), ("hold:3", 1), ("balanced:0.05", 0)])
