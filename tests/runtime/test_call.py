@@ -11,7 +11,7 @@ import torch
 from small_models import Maps, Pair
 
 import saccade
-from saccade.errors import CaptureError, FrameError
+from saccade.errors import FrameError, ModelError
 
 LEFT, RIGHT = torch.rand(2, 1, 3, 16, 16)
 
@@ -66,8 +66,10 @@ def test_an_array_is_refused_with_what_makes_a_tensor_of_it() -> None:
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.bfloat16])
 def test_a_model_of_another_precision_is_refused(kind: torch.dtype) -> None:
-    with pytest.raises(CaptureError, match=r"model\.float\(\)"):
+    with pytest.raises(ModelError, match=r"model\.float\(\)"):
         saccade.incremental(Maps().eval().to(kind))
+    with pytest.raises(ModelError, match=r"model\.float\(\)"):
+        saccade.compile(Maps().eval().to(kind), LEFT)
 
 
 def test_streams_may_see_their_first_frames_in_threads_of_their_own() -> None:

@@ -62,12 +62,11 @@ def _fresh(leaf: Any) -> Any:
 
 
 def check_module(model: torch.nn.Module) -> None:
-    """Raises unless the model can be captured: in evaluation mode, on the CPU, in float32.
+    """Raises unless the model can be captured: in evaluation mode, on the CPU.
 
     Raises:
         TrainingModeError: when it is in training mode.
         UnsupportedDeviceError: when a parameter or buffer is not on the CPU.
-        CaptureError: when a parameter is of another floating-point type.
     """
     if model.training:
         raise TrainingModeError(
@@ -79,12 +78,6 @@ def check_module(model: torch.nn.Module) -> None:
             raise UnsupportedDeviceError(
                 f"{name!r} of {type(model).__name__} is on {tensor.device}, but the engine runs on the CPU; "
                 "call model.cpu() first"
-            )
-    for name, parameter in model.named_parameters():
-        if parameter.is_floating_point() and parameter.dtype != torch.float32:
-            raise CaptureError(
-                f"{name!r} of {type(model).__name__} is of {parameter.dtype}, but the engine computes in "
-                "torch.float32; call model.float() first"
             )
 
 

@@ -55,6 +55,7 @@ def compile_program(
     Raises:
         ModelError: when the model is in training mode, not on the CPU, or cannot be captured.
     """
+    _check_model(model)
     arguments = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
     graph = _capture(model, arguments, {})
     names = parameter_names(model) if isinstance(model, torch.nn.Module) else onnx_input_names(model)
@@ -274,6 +275,7 @@ def _signature(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Signatur
 def _check_model(model: Any) -> None:
     if isinstance(model, torch.nn.Module):
         check_module(model)
+        _check_precision(model)
         return
     if not isinstance(model, str | os.PathLike):
         raise ModelError(
@@ -281,6 +283,16 @@ def _check_model(model: Any) -> None:
         )
     if not Path(model).is_file():
         raise ModelError(f"no model file at {os.fspath(model)!r}; expected a torch.nn.Module or an existing ONNX file")
+
+
+def _check_precision(model: torch.nn.Module) -> None:
+    """Raises where a model's weights do not suit frames, which the engine takes in float32."""
+    for name, parameter in model.named_parameters():
+        if parameter.is_floating_point() and parameter.dtype != torch.float32:
+            raise ModelError(
+                f"{name!r} of {type(model).__name__} is of {parameter.dtype}, but the engine takes frames in "
+                "torch.float32; call model.float() first"
+            )
 
 
 def _capture(model: Model, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Graph:
