@@ -243,17 +243,19 @@ template <int Count> static SACCADE_INLINE void activate_slowly(Vector (&values)
     }
 }
 
+// Takes no longer than to go out of line.
+template <int Count> static SACCADE_INLINE void activate_by_hardswish(Vector (&values)[Count]) {
+#pragma GCC unroll 32
+    for (int index = 0; index < Count; ++index) {
+        values[index] = hardswish(values[index]);
+    }
+}
+
 template <int Count>
 static SACCADE_INLINE void activate(Vector (&values)[Count], Bounds bounds, Activation activation) {
     if (!__builtin_expect(bounds.enough, 1)) {
-        if (activation.function != Function::hardswish) {
-            activate_slowly(values, activation);
-            return;
-        }
-#pragma GCC unroll 32
-        for (int index = 0; index < Count; ++index) { // takes no longer than to go out of line
-            values[index] = hardswish(values[index]);
-        }
+        activation.function == Function::hardswish ? activate_by_hardswish(values)
+                                                   : activate_slowly(values, activation);
         return;
     }
 #pragma GCC unroll 32

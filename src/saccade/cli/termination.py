@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -35,18 +35,8 @@ class Interruption:
 def termination_is_an_interrupt() -> Iterator[Interruption]:
     """Raises KeyboardInterrupt where Ctrl-C or SIGTERM arrives within the ``with`` block, and remembers that it did."""
     interruption = Interruption()
-    before: dict[int, Any] = {}
-    try:
-        for number in (signal.SIGTERM, *_interrupting(signal.SIGINT)):
-            before[number] = signal.signal(number, interruption)
-    except ValueError:  # not in the main thread
+    with _handled((signal.SIGTERM, *_interrupting(signal.SIGINT)), interruption):
         yield interruption
-        return
-    try:
-        yield interruption
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
 
 
 @contextmanager
@@ -63,17 +53,27 @@ def interrupts_held() -> Iterator[None]:
         arrived.append(number)
 
     try:
-        before = {number: signal.signal(number, hold) for number in _interrupting(signal.SIGINT, signal.SIGTERM)}
+        with _handled(_interrupting(signal.SIGINT, signal.SIGTERM), hold):
+            yield
+    finally:
+        if arrived:
+            signal.raise_signal(arrived[0])
+
+
+@contextmanager
+def _handled(numbers: Iterable[int], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Gives signals to a handler within the ``with`` block; outside of the main thread it changes nothing."""
+    before: dict[int, Any] = {}
+    try:
+        for number in numbers:
+            before[number] = signal.signal(number, handler)
     except ValueError:  # not in the main thread
-        yield
-        return
+        pass
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if arrived:
-            signal.raise_signal(arrived[0])
+        for number, earlier in before.items():
+            signal.signal(number, earlier or signal.SIG_DFL)
 
 
 def _interrupting(*numbers: int) -> list[int]:

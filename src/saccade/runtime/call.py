@@ -46,18 +46,14 @@ class CallForm:
         Raises:
             FrameError: when the call is of another form, or anything in it but the tensors is not what it was.
         """
-        given = (*arguments, *self._by_name(arguments, keywords))
+        given = in_order(self.names[: len(self.arguments)], arguments, keywords) if keywords else arguments
+        if given is None:
+            raise self._misfit(arguments, keywords)
         leaves, tree = pytree.tree_flatten(given)
         expected, expected_tree = pytree.tree_flatten(self.arguments)
         if tree != expected_tree or not all(map(_alike, leaves, expected)):
             raise self._misfit(arguments, keywords)
         return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-
-    def _by_name(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Sequence[Any]:
-        names = self.names[len(arguments) : len(self.arguments)]
-        if set(keywords) != set(names) and keywords:
-            raise self._misfit(arguments, keywords)
-        return [keywords[name] for name in names if name in keywords]
 
     def _misfit(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> FrameError:
         names = self.names[: len(self.arguments)]
@@ -67,6 +63,12 @@ class CallForm:
             f"({given}) was given; this program was compiled for ({expected}): give the same, compile another, or use "
             "saccade.incremental, which adapts"
         )
+
+
+def in_order(names: Sequence[str], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...] | None:
+    """Returns arguments given by place and by name in the order of ``names``; None unless each is given once."""
+    left = names[len(arguments) :]
+    return (*arguments, *(keywords[name] for name in left)) if set(keywords) == set(left) else None
 
 
 def parameter_names(model: torch.nn.Module) -> Sequence[str]:

@@ -21,7 +21,7 @@ from saccade.policy import Policy, resolve_policy
 from saccade.runtime.arriving import tensors_of
 from saccade.runtime.audit import Audit, Auditor
 from saccade.runtime.audit_report import Audited
-from saccade.runtime.call import CallForm, parameter_names
+from saccade.runtime.call import CallForm, in_order, parameter_names
 from saccade.runtime.program import Program
 from saccade.runtime.report import FrameCost, Report
 from saccade.runtime.session import Session
@@ -165,13 +165,13 @@ class Stream:
         if not keywords or isinstance(self.model, torch.nn.Module):
             return arguments, keywords
         names = self._onnx_inputs
-        left = names[len(arguments) :]
-        if set(keywords) != set(left):
+        ordered = in_order(names, arguments, keywords)
+        if ordered is None:
             raise FrameError(
                 f"{len(arguments)} inputs without a name and {', '.join(keywords)} were given; the inputs of "
                 f"{os.fspath(self.model)} are {', '.join(names)}: give each once, by its name or in this order"
             )
-        return (*arguments, *(keywords[name] for name in left)), {}
+        return ordered, {}
 
     @cached_property
     def _onnx_inputs(self) -> Sequence[str]:
