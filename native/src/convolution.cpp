@@ -47,6 +47,8 @@ class Convolution final : public Operator {
         packed_.run(session, map.active(), inputs.size() > 1, locate);
     }
 
+    void list_weights(std::vector<WeightStretch> &stretches) const override { stretches.push_back(packed_.weights()); }
+
   private:
     ConvolutionShape shape_;
     PackedConvolution packed_;

@@ -92,6 +92,12 @@ class DeformableConvolution final : public Operator {
         return kernel_scratch_ + block_ * columns() + 64; // a vector may be read past the last sample
     }
 
+    void list_weights(std::vector<WeightStretch> &stretches) const override {
+        if (dense_ != nullptr) {
+            stretches.push_back(dense_->weights());
+        }
+    }
+
     void propagate(Session &session) const override {
         const ChangeMap &input = session.map(inputs[0]);
         std::vector<const ChangeMap *> steering;
@@ -194,7 +200,7 @@ class DeformableConvolution final : public Operator {
         });
         if (dense_ != nullptr) {
             session.kernels().convolution(dense_->arguments(), sources.data(), targets.data(), nullptr, count, 0,
-                                          dense_->panels(), scratch);
+                                          dense_->panels(), scratch, session.weights_ahead());
             return;
         }
         for (int32_t place = 0; place < count; ++place) {

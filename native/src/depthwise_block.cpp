@@ -29,6 +29,7 @@ class Places {
 
     const DepthwiseBlock &op_;
     const KernelTable &kernels_;
+    WeightsAhead *ahead_;
     View input_, target_, residual_;
     ExpandedStrip *strip_; // or null
     float *scratch_, *between_;
@@ -111,6 +112,15 @@ class DepthwiseBlock final : public Operator {
 
     int64_t scratch_floats() const override { return kernel_scratch_ + places_ * channels_ + strip_floats(); }
 
+    void list_weights(std::vector<WeightStretch> &stretches) const override {
+        if (expansion_ != nullptr) {
+            stretches.push_back(expansion_->packed.weights());
+        }
+        if (projection_ != nullptr) {
+            stretches.push_back(projection_->weights());
+        }
+    }
+
     std::unique_ptr<OperatorMemory> make_memory() const override {
         return expansion_ == nullptr ? nullptr : std::make_unique<ExpansionMemory>(images_, *expansion_);
     }
@@ -159,7 +169,7 @@ class DepthwiseBlock final : public Operator {
     }
 
     void run_strips(Session &session, const ChangeMap &map, int64_t first, int64_t last, float *scratch) const {
-        ExpandedStrip strip(*expansion_, session.kernels(), session.view(inputs[0]), columns(), rows(),
+        ExpandedStrip strip(*expansion_, session, session.view(inputs[0]), columns(), rows(),
                             scratch + kernel_scratch_ + places_ * channels_, scratch);
         Places places(*this, session, scratch, &strip);
         for (int image = 0; image < map.images(); ++image) {
@@ -192,9 +202,9 @@ class DepthwiseBlock final : public Operator {
 };
 
 Places::Places(const DepthwiseBlock &op, Session &session, float *scratch, ExpandedStrip *strip)
-    : op_(op), kernels_(session.kernels()), input_(session.view(op.inputs[0])), target_(session.view(op.output)),
-      residual_(op.inputs.size() > 1 ? session.view(op.inputs[1]) : View{}), strip_(strip), scratch_(scratch),
-      between_(scratch + op.kernel_scratch_) {}
+    : op_(op), kernels_(session.kernels()), ahead_(session.weights_ahead()), input_(session.view(op.inputs[0])),
+      target_(session.view(op.output)), residual_(op.inputs.size() > 1 ? session.view(op.inputs[1]) : View{}),
+      strip_(strip), scratch_(scratch), between_(scratch + op.kernel_scratch_) {}
 
 void Places::add(Run run) {
     while (run.first_x < run.last_x) {
@@ -250,7 +260,7 @@ void Places::finish() {
     if (count_ > 0 && op_.projection_ != nullptr) {
         kernels_.convolution(op_.projection_->arguments(), sources_.data(), targets_.data(),
                              residual_.data == nullptr ? nullptr : residuals_.data(), static_cast<int32_t>(count_), 0,
-                             op_.projection_->panels(), scratch_);
+                             op_.projection_->panels(), scratch_, ahead_);
     }
     used_ = count_ = 0;
 }

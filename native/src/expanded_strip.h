@@ -21,11 +21,11 @@ class ExpandedStrip {
   public:
     // Windows are at most `columns` wide and `rows` high. `memory` holds `floats(columns, rows, channels)`; `scratch`
     // is the kernel's.
-    ExpandedStrip(const Expansion &expansion, const KernelTable &kernels, const View &input, int columns, int rows,
-                  float *memory, float *scratch)
-        : expansion_(expansion), kernels_(kernels), input_(input), columns_(columns), rows_(rows), memory_(memory),
-          scratch_(scratch), done_(static_cast<size_t>(rows) * static_cast<size_t>(columns)),
-          extents_(static_cast<size_t>(rows)) {}
+    ExpandedStrip(const Expansion &expansion, Session &session, const View &input, int columns, int rows, float *memory,
+                  float *scratch)
+        : expansion_(expansion), kernels_(session.kernels()), ahead_(session.weights_ahead()), input_(input),
+          columns_(columns), rows_(rows), memory_(memory), scratch_(scratch),
+          done_(static_cast<size_t>(rows) * static_cast<size_t>(columns)), extents_(static_cast<size_t>(rows)) {}
 
     static int64_t floats(int columns, int rows, int channels) { return int64_t{columns} * rows * channels; }
 
@@ -137,7 +137,7 @@ class ExpandedStrip {
     void compute() {
         if (count_ > 0) {
             kernels_.convolution(expansion_.packed.arguments(), sources_.data(), targets_.data(), nullptr, count_, 0,
-                                 expansion_.packed.panels(), scratch_);
+                                 expansion_.packed.panels(), scratch_, ahead_);
         }
         computed_ += count_;
         count_ = 0;
@@ -145,6 +145,7 @@ class ExpandedStrip {
 
     const Expansion &expansion_;
     const KernelTable &kernels_;
+    WeightsAhead *ahead_;
     const View &input_;
     int columns_, rows_;
     float *memory_, *scratch_;

@@ -83,18 +83,18 @@ PackedConvolution::PackedConvolution(const KernelTable &kernels, const float *we
     }
 
     const int64_t rows = int64_t{taps} * width_in;
-    int64_t floats = 0;
+    floats_ = 0;
     for (int super = 0; super < groups / joined; ++super) {
         int channel = 0;
         for (const int vectors : panel_widths((width_out + kernels.lanes - 1) / kernels.lanes, kernels.max_vectors)) {
             const int width = vectors * kernels.lanes;
-            panels_.push_back({floats, int64_t{super} * width_in, super * width_out + channel,
+            panels_.push_back({floats_, int64_t{super} * width_in, super * width_out + channel,
                                std::min(width, width_out - channel), vectors});
-            floats += rows * width;
+            floats_ += rows * width;
             channel += width;
         }
     }
-    weights_ = std::make_unique<Memory>(static_cast<size_t>(floats + kernels.lanes));
+    weights_ = std::make_unique<Memory>(static_cast<size_t>(floats_ + kernels.lanes));
     float *packed = weights_->data();
     for (const Panel &panel : panels_) {
         const int width = panel.vectors * kernels.lanes;

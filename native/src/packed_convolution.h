@@ -49,7 +49,8 @@ void PackedConvolution::run(Session &session, int64_t count, bool has_residual, 
         const int64_t group = task % groups;
         kernels.convolution(arguments_, inputs.data(), outputs.data(), has_residual ? residuals.data() : nullptr,
                             static_cast<int32_t>(size), static_cast<int32_t>(panels() * group / groups),
-                            static_cast<int32_t>(panels() * (group + 1) / groups), session.scratch(thread));
+                            static_cast<int32_t>(panels() * (group + 1) / groups), session.scratch(thread),
+                            session.weights_ahead());
     };
     if (!parallel) {
         for (int64_t task = 0; task < blocks; ++task) {

@@ -43,6 +43,8 @@ class ScaledConvolution final : public Operator {
 
     int64_t scratch_floats() const override { return kernel_scratch_ + block_ * channels_; }
 
+    void list_weights(std::vector<WeightStretch> &stretches) const override { stretches.push_back(packed_.weights()); }
+
     void run(Session &session) const override {
         const ChangeMap &map = session.map(output);
         parallel_blocks(session, map.active(), block_, macs / map.places(),
@@ -90,9 +92,9 @@ class ScaledConvolution final : public Operator {
                 residuals[count] = residual.at(run.image, run.y, x);
             }
         });
-        session.kernels().convolution(packed_.arguments(), sources.data(), targets.data(),
-                                      residual.data == nullptr ? nullptr : residuals.data(),
-                                      static_cast<int32_t>(count), 0, packed_.panels(), scratch);
+        session.kernels().convolution(
+            packed_.arguments(), sources.data(), targets.data(), residual.data == nullptr ? nullptr : residuals.data(),
+            static_cast<int32_t>(count), 0, packed_.panels(), scratch, session.weights_ahead());
     }
 
     int32_t channels_;

@@ -76,6 +76,7 @@ Session::Session(std::shared_ptr<const Program> program, int threads, bool poiso
             kept_[op.get()] = std::move(made);
         }
     }
+    weights_ = std::make_unique<WeightSchedule>(*program_);
     int64_t scratch = kernel_scratch(kernels());
     for (const auto &op : program_->operators) {
         scratch = std::max(scratch, op->scratch_floats());
@@ -235,6 +236,7 @@ void Session::run(int first, int last) {
         if (map.empty()) {
             continue;
         }
+        weights_->begin(static_cast<size_t>(index));
         op.run(*this);
         const auto now = Clock::now();
         Counter &counter = counters[static_cast<size_t>(index)];

@@ -88,7 +88,8 @@ struct WinogradRows {
 };
 
 template <int Pixels, int Vectors>
-static void winograd_tile(const float *weights, const float *const *inputs, int64_t channels, float *products) {
+static void winograd_tile(const float *weights, const float *const *inputs, int64_t channels, float *products,
+                          WeightsAhead *ahead) {
     constexpr int width = Vectors * kLanes;
     Vector sums[Pixels][Vectors] = {};
     const float *pointers[Pixels];
@@ -96,9 +97,18 @@ static void winograd_tile(const float *weights, const float *const *inputs, int6
     for (int pixel = 0; pixel < Pixels; ++pixel) {
         pointers[pixel] = inputs[pixel];
     }
-    for (int64_t channel = 0; channel < channels; ++channel) {
-        add_products<Pixels, Vectors>(weights, pointers, channel, sums);
-        weights += width;
+    if (const float *later = take_ahead(ahead, channels)) {
+        for (int64_t channel = 0; channel < channels; ++channel) {
+            add_products<Pixels, Vectors>(weights, pointers, channel, sums);
+            weights += width;
+            ask_ahead(later);
+            later += kFloatsAhead;
+        }
+    } else {
+        for (int64_t channel = 0; channel < channels; ++channel) {
+            add_products<Pixels, Vectors>(weights, pointers, channel, sums);
+            weights += width;
+        }
     }
 #pragma GCC unroll 16
     for (int pixel = 0; pixel < Pixels; ++pixel) {
@@ -109,7 +119,7 @@ static void winograd_tile(const float *weights, const float *const *inputs, int6
     }
 }
 
-using WinogradTileKernel = void (*)(const float *, const float *const *, int64_t, float *);
+using WinogradTileKernel = void (*)(const float *, const float *const *, int64_t, float *, WeightsAhead *);
 
 template <int Vectors, int Pixels> static void fill_winograd_tiles(WinogradTileKernel *tiles) {
     tiles[Pixels] = winograd_tile<Pixels, Vectors>;
@@ -120,7 +130,7 @@ template <int Vectors, int Pixels> static void fill_winograd_tiles(WinogradTileK
 
 template <int Vectors>
 static void winograd_products(const float *weights, const float *const *inputs, int count, int64_t channels,
-                              float *products) {
+                              float *products, WeightsAhead *ahead) {
     constexpr int pixels = tile_pixels<Vectors>();
     static const struct Tiles {
         WinogradTileKernel entry[pixels + 1];
@@ -128,27 +138,27 @@ static void winograd_products(const float *weights, const float *const *inputs, 
     } tiles;
     for (int first = 0; first < count; first += pixels) {
         const int size = count - first < pixels ? count - first : pixels;
-        tiles.entry[size](weights, inputs + first, channels, products + int64_t{first} * Vectors * kLanes);
+        tiles.entry[size](weights, inputs + first, channels, products + int64_t{first} * Vectors * kLanes, ahead);
     }
 }
 
 static void winograd_products(int vectors, const float *weights, const float *const *inputs, int count,
-                              int64_t channels, float *products) {
+                              int64_t channels, float *products, WeightsAhead *ahead) {
     switch (vectors) {
     case 1:
-        winograd_products<1>(weights, inputs, count, channels, products);
+        winograd_products<1>(weights, inputs, count, channels, products, ahead);
         break;
     case 2:
-        winograd_products<2>(weights, inputs, count, channels, products);
+        winograd_products<2>(weights, inputs, count, channels, products, ahead);
         break;
     case 3:
         if constexpr (kMaxVectors >= 3) {
-            winograd_products<3>(weights, inputs, count, channels, products);
+            winograd_products<3>(weights, inputs, count, channels, products, ahead);
         }
         break;
     default:
         if constexpr (kMaxVectors == 4) {
-            winograd_products<4>(weights, inputs, count, channels, products);
+            winograd_products<4>(weights, inputs, count, channels, products, ahead);
         }
     }
 }
@@ -273,7 +283,7 @@ static void winograd_inputs(const WinogradArguments &arguments, const WinogradTi
 }
 
 static void winograd(const WinogradArguments &arguments, const WinogradTile *tiles, int32_t count, int32_t first_panel,
-                     int32_t last_panel, float *scratch, uint8_t *broken) {
+                     int32_t last_panel, float *scratch, uint8_t *broken, WeightsAhead *ahead) {
     const int64_t width = (arguments.channels + kLanes - 1) / kLanes * kLanes;
     // The points' rows must not lie a multiple of 4 KiB apart, or they would share the sets of the first cache.
     const int64_t input_stride = count * width + 16;
@@ -289,7 +299,7 @@ static void winograd(const WinogradArguments &arguments, const WinogradTile *til
         for (int point = 0; point < kWinogradPoints; ++point) {
             winograd_products(panel.vectors, arguments.weights + panel.weights + point * arguments.channels * lanes,
                               rows.sources[point], rows.counts[point], arguments.channels,
-                              products + point * product_stride);
+                              products + point * product_stride, ahead);
             for (int tile = point * count / kWinogradPoints; tile < (point + 1) * count / kWinogradPoints; ++tile) {
                 winograd_prefetch(arguments, tiles[tile], panel.channel, static_cast<int>(lanes));
             }

@@ -50,6 +50,10 @@ WinogradLayer::WinogradLayer(const Program &program, int input, int output, cons
     arguments_.activation = activation;
 }
 
+void WinogradLayer::list_weights(std::vector<WeightStretch> &stretches) const {
+    stretches.push_back({weights_->data(), static_cast<int64_t>(weights_->bytes() / sizeof(float)), 0});
+}
+
 void WinogradLayer::run(Session &session, const ChangeMap &map, const View &input, const View &target,
                         const View &residual) const {
     WinogradArguments arguments = arguments_;
@@ -154,7 +158,8 @@ void WinogradLayer::run_tiles(Session &session, const WinogradArguments &argumen
         const int64_t group = task % groups;
         kernels.winograd(arguments, tiles.data() + first, static_cast<int32_t>(std::min(block, count - first)),
                          static_cast<int32_t>(panels * group / groups),
-                         static_cast<int32_t>(panels * (group + 1) / groups), session.scratch(thread), broken + first);
+                         static_cast<int32_t>(panels * (group + 1) / groups), session.scratch(thread), broken + first,
+                         session.weights_ahead());
     };
     const int64_t tasks = (count + block - 1) / block * groups;
     if (parallel) {
@@ -212,6 +217,8 @@ class WinogradConvolution final : public Operator {
     void propagate(Session &session) const override { propagate_windows(session, *this, shape_); }
 
     int64_t scratch_floats() const override { return layer_.scratch_floats(); }
+
+    void list_weights(std::vector<WeightStretch> &stretches) const override { layer_.list_weights(stretches); }
 
     void run(Session &session) const override {
         layer_.run(session, session.map(output), session.view(inputs[0]), session.view(output),

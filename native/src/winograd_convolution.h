@@ -16,6 +16,7 @@ class WinogradLayer {
 
     // Floats of scratch memory that each thread needs.
     int64_t scratch_floats() const { return scratch_; }
+    void list_weights(std::vector<WeightStretch> &stretches) const;
     // Computes the places of the map; `residual` may be empty.
     void run(Session &session, const ChangeMap &map, const View &input, const View &target, const View &residual) const;
 

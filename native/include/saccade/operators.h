@@ -23,6 +23,8 @@ class PackedConvolution {
                       int input_channels, int groups, const std::vector<int64_t> &tap_offsets, Activation activation);
 
     const ConvolutionArguments &arguments() const { return arguments_; }
+    // Before counts nothing yet.
+    WeightStretch weights() const { return {weights_->data(), floats_, 0}; }
     int panels() const { return static_cast<int>(panels_.size()); }
     // Computes `count` places, by blocks and panels in parallel. `locate(place, input, output, residual)` sets
     // pointers.
@@ -32,6 +34,7 @@ class PackedConvolution {
     std::vector<Panel> panels_;
     std::vector<int64_t> segment_offsets_;
     std::unique_ptr<Memory> weights_;
+    int64_t floats_; // of the weights
     std::vector<float> bias_;
     ConvolutionArguments arguments_{};
 };

@@ -57,6 +57,8 @@ class Operator {
     // Memory of other kinds; null where there is none.
     virtual std::unique_ptr<OperatorMemory> make_memory() const { return nullptr; }
     virtual int64_t work(const Session &session) const; // multiply-adds of the last run
+    // Appends the weights that a run reads from end to end, in its order.
+    virtual void list_weights(std::vector<WeightStretch> &) const {}
 
     std::string name;
     std::vector<int> inputs;
@@ -94,6 +96,21 @@ class Memory {
     float *data_ = nullptr;
     size_t bytes_ = 0;
     bool mapped_ = false;
+};
+
+// In which order a frame's operators read their weights.
+class WeightSchedule {
+  public:
+    explicit WeightSchedule(const Program &program);
+
+    // The operator is about to run.
+    void begin(size_t index);
+    WeightsAhead *ahead() { return &ahead_; }
+
+  private:
+    std::vector<WeightStretch> stretches_;
+    std::vector<size_t> first_; // of each operator's stretches
+    WeightsAhead ahead_{};
 };
 
 class Session {
@@ -136,6 +153,8 @@ class Session {
     template <typename Kind> Kind &memory(const Operator &op) const { return static_cast<Kind &>(*kept_.at(&op)); }
     float *scratch(int thread);
     ThreadPool &pool() { return *pool_; }
+    // What a kernel may ask for while the operator of now runs.
+    WeightsAhead *weights_ahead() { return weights_->ahead(); }
     size_t bytes() const;
 
     struct Counter {
@@ -167,6 +186,7 @@ class Session {
     };
     std::map<int, Reference> references_;
     std::map<std::pair<int, int>, ChangeMap> forced_;
+    std::unique_ptr<WeightSchedule> weights_;
 };
 
 } // namespace saccade

@@ -73,6 +73,22 @@ struct ConvolutionArguments {
     Activation activation;
 };
 
+// Weights that lie together; `before` counts the floats of all stretches before this one.
+struct WeightStretch {
+    const float *first;
+    int64_t floats;
+    int64_t before;
+};
+
+// The weights that later operators read, in their order: a kernel that computes asks for them, as memory has nothing to
+// do meanwhile. Threads share it without locks: the worst that comes of it is a stretch that is asked for twice.
+struct WeightsAhead {
+    const WeightStretch *stretches;
+    int64_t count;
+    int64_t index, position; // the stretch to be asked for next, and how many floats come before what is left of it
+    int64_t end;             // nothing from this position on is wanted
+};
+
 // Two by two neighbouring output places of a 3 x 3 convolution and the 4 x 4 input places that they need.
 struct WinogradTile {
     const float *input;
@@ -168,13 +184,13 @@ struct KernelTable {
     // Places [0, count) of the panels [first_panel, last_panel). `scratch` holds block_pixels * max_vectors * lanes.
     void (*convolution)(const ConvolutionArguments &, const float *const *inputs, float *const *outputs,
                         const float *const *residuals, int32_t count, int32_t first_panel, int32_t last_panel,
-                        float *scratch);
+                        float *scratch, WeightsAhead *ahead);
     // Writes the tiles' chosen places; marks in `broken` (by tile, as WinogradTile::places) those with a channel that
     // is not finite, which a direct convolution must compute. `scratch` holds 16 * (tiles * (channels + max_vectors *
     // lanes)
     // + 32) + 16 * channels floats, channels rounded up to whole vectors.
     void (*winograd)(const WinogradArguments &, const WinogradTile *tiles, int32_t count, int32_t first_panel,
-                     int32_t last_panel, float *scratch, uint8_t *broken);
+                     int32_t last_panel, float *scratch, uint8_t *broken, WeightsAhead *ahead);
     void (*depthwise)(const DepthwiseArguments &, const float *input, int64_t input_pixel_stride,
                       int64_t input_row_stride, float *output, int64_t output_pixel_stride, const float *residual,
                       int64_t residual_pixel_stride, int32_t channels, int32_t count);
