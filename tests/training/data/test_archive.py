@@ -24,6 +24,7 @@ def archive_of(path: Path, *entries: tarfile.TarInfo | tuple[str, bytes]) -> Pat
     return path
 
 
+@pytest.mark.usefixtures("unpacking")
 def test_entries_take_the_place_of_older_ones_and_others_stay(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     (folder / "Images").mkdir(parents=True)
@@ -34,6 +35,7 @@ def test_entries_take_the_place_of_older_ones_and_others_stay(tmp_path: Path) ->
     assert found == {"Images/a/0.jpg": b"one", "list.mat": b"two", "mine.txt": b"mine"}
 
 
+@pytest.mark.usefixtures("unpacking")
 @pytest.mark.parametrize("kind", ["parent", "link", "device"])
 def test_what_leads_out_of_the_folder_is_refused_and_nothing_is_left(tmp_path: Path, kind: str) -> None:
     entry: tarfile.TarInfo | tuple[str, bytes] = ("../evil.txt", b"evil")
@@ -55,4 +57,14 @@ def test_a_damaged_archive_is_told_and_nothing_is_left(tmp_path: Path) -> None:
     folder.mkdir()
     with pytest.raises(DataError, match=r"a\.tar"):
         unpack(whole, folder)
+    assert not list(folder.iterdir())
+
+
+def test_a_python_that_cannot_unpack_safely_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = archive_of(tmp_path / "a.tar", ("good.txt", b"good"))
+    folder = tmp_path / "data"
+    folder.mkdir()
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    with pytest.raises(DataError, match=r"3\.11\.4 or later, or unpack it to .* by hand"):
+        unpack(archive, folder)
     assert not list(folder.iterdir())

@@ -20,7 +20,7 @@ CLASSES = ("apple", "bear", "cup")
 
 
 @pytest.fixture
-def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unpacking: None) -> Path:
     """Returns a folder with an archive like the official one, of three classes, and tells torchvision its checksums."""
     inside = tmp_path / "making" / CIFAR100.base_folder
     inside.mkdir(parents=True)

@@ -32,7 +32,7 @@ def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 @pytest.fixture
-def archives(tmp_path: Path) -> Path:
+def archives(tmp_path: Path, unpacking: None) -> Path:
     random = np.random.default_rng(0)
     names = {split: [f"{breed}/{breed[:9]}_{split}{index}.jpg" for breed in BREEDS for index in range(count)]
              for split, count in (("train", 3), ("test", 2))}  # fmt: skip
