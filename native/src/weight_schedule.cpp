@@ -4,9 +4,9 @@ namespace saccade {
 
 namespace {
 
-// How far ahead of an operator's own weights: the part of a second cache that its data leave free. With more, what was
-// asked for first is gone when it is needed.
-constexpr int64_t kFloatsAhead = 192 * 1024;
+// Floats that may be asked for beyond an operator's own weights: the part of a second cache that its data leave free.
+// With more, what was asked for first is gone when it is needed.
+constexpr int64_t kWindow = 192 * 1024;
 
 } // namespace
 
@@ -28,11 +28,11 @@ WeightSchedule::WeightSchedule(const Program &program) {
 void WeightSchedule::begin(size_t index) {
     const int64_t begin = stretches_[first_[index]].before, end = stretches_[first_[index + 1]].before;
     // The operator asks for its own weights itself; only what was begun before it goes on.
-    if (ahead_.position <= begin || ahead_.position > end + kFloatsAhead) {
+    if (ahead_.position <= begin || ahead_.position > end + kWindow) {
         ahead_.index = static_cast<int64_t>(first_[index + 1]);
         ahead_.position = end;
     }
-    ahead_.end = end + kFloatsAhead;
+    ahead_.end = end + kWindow;
 }
 
 } // namespace saccade
