@@ -79,6 +79,13 @@ saccade::ConvolutionLayer convolution_layer(const Layer &layer) {
             activation(function, a, b)};
 }
 
+// An array (images, rows, columns) that lies in the change itself.
+auto cells_of(saccade::CellChange &change, std::vector<float> &cells) {
+    const std::array<size_t, 3> shape = {static_cast<size_t>(change.images), static_cast<size_t>(change.rows),
+                                         static_cast<size_t>(change.columns)};
+    return nb::ndarray<nb::numpy, float>(cells.data(), shape.size(), shape.data(), nb::find(change));
+}
+
 // One program under construction or in use.
 class ProgramHandle {
   public:
@@ -114,20 +121,26 @@ NB_MODULE(native, module) {
         },
         "instruction_set"_a, "rounds"_a, nb::call_guard<nb::gil_scoped_release>());
     module.attr("compiler") = __VERSION__;
+    nb::class_<saccade::CellChange>(module, "CellChange")
+        .def_ro("mean", &saccade::CellChange::mean)
+        .def_ro("largest", &saccade::CellChange::largest)
+        .def_prop_ro("squares", [](saccade::CellChange &self) { return cells_of(self, self.squares); })
+        .def_prop_ro("steps", [](saccade::CellChange &self) { return cells_of(self, self.steps); })
+        .def("stepped", &saccade::CellChange::stepped, "step"_a);
     module.def(
         "compare_cells",
-        [](uintptr_t frame, uintptr_t reference, bool bytes, std::vector<int64_t> shape, uintptr_t cells,
+        [](uintptr_t frame, uintptr_t reference, bool bytes, std::vector<int64_t> shape,
            const std::string &instruction_set) {
             const saccade::KernelTable &kernels = *saccade::Program(instruction_set).kernels;
             const auto compare = [&](auto element) {
                 using Element = decltype(element);
                 return saccade::compare_cells(kernels, reinterpret_cast<const Element *>(frame),
                                               reinterpret_cast<const Element *>(reference), shape.at(0), shape.at(1),
-                                              shape.at(2), shape.at(3), reinterpret_cast<float *>(cells));
+                                              shape.at(2), shape.at(3));
             };
             return bytes ? compare(uint8_t{}) : compare(float{});
         },
-        "frame"_a, "reference"_a, "bytes"_a, "shape"_a, "cells"_a, "instruction_set"_a = "",
+        "frame"_a, "reference"_a, "bytes"_a, "shape"_a, "instruction_set"_a = "",
         nb::call_guard<nb::gil_scoped_release>());
     module.def(
         "take_over",
@@ -139,6 +152,13 @@ NB_MODULE(native, module) {
             return std::make_pair(difference, norm);
         },
         "values"_a, "copy"_a, "count"_a, "instruction_set"_a = "", nb::call_guard<nb::gil_scoped_release>());
+    module.def(
+        "are_finite",
+        [](uintptr_t values, int64_t count, const std::string &instruction_set) {
+            return saccade::Program(instruction_set)
+                .kernels->are_finite(reinterpret_cast<const float *>(values), count);
+        },
+        "values"_a, "count"_a, "instruction_set"_a = "", nb::call_guard<nb::gil_scoped_release>());
 
     nb::class_<ProgramHandle>(module, "Program")
         .def(nb::init<const std::string &>(), "instruction_set"_a = "")

@@ -53,13 +53,15 @@ static void cell_sums(const Element *frame, const Element *reference, int64_t wi
     for (; x + kCells * kCellSide <= width; x += kCells * kCellSide) {
         CellRow sums[2 * kCells] = {};
         for (int row = 0; row < rows; row += kCellRowStep) {
+            const Element *values = frame + row * width + x, *others = reference + row * width + x;
+            for (int64_t line = 0; line < kCells * kCellSide;
+                 line += 64 / sizeof(Element)) { // of the next row of cells
+                __builtin_prefetch(values + kCellSide * width + line);
+                __builtin_prefetch(others + kCellSide * width + line);
+            }
             for (int cell = 0; cell < kCells; ++cell) {
-                const int64_t place = row * width + x + cell * kCellSide;
-                if (cell * kCellSide * sizeof(Element) % 64 == 0) { // the next row of cells, into the second cache
-                    __builtin_prefetch(frame + place + kCellSide * width, 0, 2);
-                    __builtin_prefetch(reference + place + kCellSide * width, 0, 2);
-                }
-                const CellRow difference = load_cell_row(frame + place) - load_cell_row(reference + place);
+                const CellRow difference =
+                    load_cell_row(values + cell * kCellSide) - load_cell_row(others + cell * kCellSide);
                 sums[cell] += difference;
                 sums[kCells + cell] += difference * difference;
             }

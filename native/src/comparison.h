@@ -38,10 +38,10 @@ static bool compare(const float *frame, const float *reference, int64_t count, u
     int64_t first = 0;
     for (; first + step <= count; first += step) {
         // The processor's own prefetching stops at every page.
-        __builtin_prefetch(frame + first + kAhead);
-        __builtin_prefetch(frame + first + kAhead + 16);
-        __builtin_prefetch(reference + first + kAhead);
-        __builtin_prefetch(reference + first + kAhead + 16);
+        for (int line = 0; line < step; line += 16) {
+            __builtin_prefetch(frame + first + kAhead + line);
+            __builtin_prefetch(reference + first + kAhead + line);
+        }
         Mask difference[4], all = {};
         for (int vector = 0; vector < 4; ++vector) {
             Mask left, right;

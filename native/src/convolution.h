@@ -38,27 +38,75 @@ struct Chunk {
     bool is_first, is_last;
 };
 
+// Vectors of 16 are wide: where half of a panel's last one is enough for its channels, two places share it.
+constexpr bool kPairs = kLanes == 16;
+constexpr int kHalf = kLanes / 2;
+
+// What a tile adds up: vectors of channels for each place, and the last ones by pairs of places where they are paired.
+template <int Pixels, int Vectors, bool Paired> struct Sums {
+    static constexpr int kWhole = Vectors - (Paired ? 1 : 0);
+
+    Vector whole[Pixels][kWhole > 0 ? kWhole : 1];
+    Vector pairs[Paired ? (Pixels + 1) / 2 : 1];
+
+    SACCADE_INLINE explicit Sums(const Vector (&sums)[Pixels][Vectors]) {
+#pragma GCC unroll 16
+        for (int pixel = 0; pixel < Pixels; ++pixel) {
+#pragma GCC unroll 4
+            for (int vector = 0; vector < kWhole; ++vector) {
+                whole[pixel][vector] = sums[pixel][vector];
+            }
+        }
+#pragma GCC unroll 8
+        for (int pixel = 0; Paired && pixel < Pixels; pixel += 2) {
+            const int other = pixel + 1 < Pixels ? pixel + 1 : pixel;
+            pairs[pixel / 2] = halves(sums[pixel][kWhole], swapped(sums[other][kWhole]));
+        }
+    }
+
+    SACCADE_INLINE void write_to(Vector (&sums)[Pixels][Vectors]) const {
+#pragma GCC unroll 16
+        for (int pixel = 0; pixel < Pixels; ++pixel) {
+#pragma GCC unroll 4
+            for (int vector = 0; vector < kWhole; ++vector) {
+                sums[pixel][vector] = whole[pixel][vector];
+            }
+            if (Paired) {
+                sums[pixel][kWhole] = pixel % 2 == 0 ? pairs[pixel / 2] : swapped(pairs[pixel / 2]);
+            }
+        }
+    }
+};
+
 // One row of weights, for one input value of each place.
-template <int Pixels, int Vectors>
+template <int Pixels, int Vectors, bool Paired>
 static SACCADE_INLINE void add_products(const float *weights, const float *const (&pointers)[Pixels], int64_t k,
-                                        Vector (&sums)[Pixels][Vectors]) {
+                                        Sums<Pixels, Vectors, Paired> &sums) {
     constexpr int width = Vectors * kLanes;
+    constexpr int whole = Sums<Pixels, Vectors, Paired>::kWhole;
     Vector row[Vectors];
 #pragma GCC unroll 4
     for (int vector = 0; vector < Vectors; ++vector) {
-        row[vector] = load(weights + vector * kLanes);
+        row[vector] = vector < whole ? load(weights + vector * kLanes) : load_half_twice(weights + vector * kLanes);
         keep_in_register(row[vector]);
     }
 #pragma GCC unroll 4
     for (int line = 0; kPrefetchRows > 0 && line < width; line += 16) {
         __builtin_prefetch(weights + kPrefetchRows * width + line);
     }
+    Vector values[Pixels];
 #pragma GCC unroll 16
     for (int pixel = 0; pixel < Pixels; ++pixel) {
-        const Vector value = splat(pointers[pixel][k]);
+        values[pixel] = splat(pointers[pixel][k]);
+        if (Paired) { // or it is read twice from memory
+            keep_in_register(values[pixel]);
+        }
 #pragma GCC unroll 4
-        for (int vector = 0; vector < Vectors; ++vector) {
-            sums[pixel][vector] += value * row[vector];
+        for (int vector = 0; vector < whole; ++vector) {
+            sums.whole[pixel][vector] += values[pixel] * row[vector];
+        }
+        if (Paired && (pixel % 2 == 1 || pixel == Pixels - 1)) {
+            sums.pairs[pixel / 2] += halves(values[pixel - pixel % 2], values[pixel]) * row[whole];
         }
     }
 }
@@ -119,10 +167,24 @@ static SACCADE_INLINE void finish(const ConvolutionArguments &arguments, const P
     }
 }
 
-// A chunk's rows, and beside each of them some weights of later layers.
-template <int Pixels, int Vectors, bool Ahead>
-static SACCADE_INLINE void add_rows(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk,
-                                    const float *const *inputs, Vector (&sums)[Pixels][Vectors], const float *later) {
+// `count` rows of weights, and beside each of them some weights of later layers.
+template <bool Ahead, int Pixels, int Vectors, bool Paired>
+static SACCADE_INLINE void add_rows(const float *&weights, const float *const (&pointers)[Pixels], int64_t count,
+                                    Sums<Pixels, Vectors, Paired> &sums, const float *&later) {
+    for (int64_t k = 0; k < count; ++k) {
+        add_products(weights, pointers, k, sums);
+        weights += Vectors * kLanes;
+        if (Ahead) {
+            ask_ahead(later);
+            later += kFloatsAhead;
+        }
+    }
+}
+
+template <bool Ahead, bool Paired, int Pixels, int Vectors>
+static SACCADE_INLINE void add_chunk(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk,
+                                     const float *const *inputs, Vector (&sums)[Pixels][Vectors], const float *later) {
+    Sums<Pixels, Vectors, Paired> added(sums);
     constexpr int width = Vectors * kLanes;
     const float *weights = arguments.weights + panel.weights + chunk.weights * width;
     for (int segment = chunk.first_segment; segment < chunk.last_segment; ++segment) {
@@ -132,19 +194,12 @@ static SACCADE_INLINE void add_rows(const ConvolutionArguments &arguments, const
         for (int pixel = 0; pixel < Pixels; ++pixel) {
             pointers[pixel] = inputs[pixel] + offset;
         }
-        const int64_t length = chunk.last - chunk.first;
-        for (int64_t k = 0; k < length; ++k) {
-            add_products<Pixels, Vectors>(weights, pointers, k, sums);
-            weights += width;
-            if (Ahead) {
-                ask_ahead(later);
-                later += kFloatsAhead;
-            }
-        }
+        add_rows<Ahead>(weights, pointers, chunk.last - chunk.first, added, later);
     }
+    added.write_to(sums);
 }
 
-template <int Pixels, int Vectors>
+template <int Pixels, int Vectors, bool Paired>
 static void tile(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk, const float *bias,
                  const float *const *inputs, float *const *outputs, const float *const *residuals, float *scratch,
                  WeightsAhead *weights_ahead) {
@@ -168,9 +223,9 @@ static void tile(const ConvolutionArguments &arguments, const Panel &panel, cons
     }
     const int64_t rows = int64_t{chunk.last - chunk.first} * (chunk.last_segment - chunk.first_segment);
     if (const float *later = take_ahead(weights_ahead, rows)) {
-        add_rows<Pixels, Vectors, true>(arguments, panel, chunk, inputs, sums, later);
+        add_chunk<true, Paired>(arguments, panel, chunk, inputs, sums, later);
     } else {
-        add_rows<Pixels, Vectors, false>(arguments, panel, chunk, inputs, sums, nullptr);
+        add_chunk<false, Paired>(arguments, panel, chunk, inputs, sums, nullptr);
     }
     if (chunk.is_last) {
         finish<Pixels, Vectors>(arguments, panel, sums, outputs, residuals);
@@ -188,21 +243,21 @@ static void tile(const ConvolutionArguments &arguments, const Panel &panel, cons
 using Tile = void (*)(const ConvolutionArguments &, const Panel &, const Chunk &, const float *, const float *const *,
                       float *const *, const float *const *, float *, WeightsAhead *);
 
-template <int Vectors, int Pixels> static void fill_tiles(Tile *tiles) {
-    tiles[Pixels] = tile<Pixels, Vectors>;
+template <int Vectors, bool Paired, int Pixels> static void fill_tiles(Tile *tiles) {
+    tiles[Pixels] = tile<Pixels, Vectors, Paired>;
     if constexpr (Pixels > 1) {
-        fill_tiles<Vectors, Pixels - 1>(tiles);
+        fill_tiles<Vectors, Paired, Pixels - 1>(tiles);
     }
 }
 
-template <int Vectors>
+template <int Vectors, bool Paired>
 static void panel_pass(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk, const float *bias,
                        const float *const *inputs, float *const *outputs, const float *const *residuals, int count,
                        float *scratch, WeightsAhead *weights_ahead) {
     constexpr int pixels = tile_pixels<Vectors>();
     static const struct Tiles {
         Tile entry[pixels + 1];
-        Tiles() { fill_tiles<Vectors, pixels>(entry); }
+        Tiles() { fill_tiles<Vectors, Paired, pixels>(entry); }
     } tiles;
     // Where one stretch is all that a place needs, it is asked for while the tile before is computed.
     const bool ahead = kPrefetchPlaces && arguments.segments == 1 && panel.channel == 0;
@@ -217,26 +272,30 @@ static void panel_pass(const ConvolutionArguments &arguments, const Panel &panel
     }
 }
 
+template <int Vectors>
+static void chunk_pass_of(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk,
+                          const float *bias, const float *const *inputs, float *const *outputs,
+                          const float *const *residuals, int count, float *scratch, WeightsAhead *weights_ahead) {
+    if constexpr (Vectors <= kMaxVectors) {
+        if constexpr (kPairs) {
+            if (panel.channels <= Vectors * kLanes - kHalf) {
+                panel_pass<Vectors, true>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch,
+                                          weights_ahead);
+                return;
+            }
+        }
+        panel_pass<Vectors, false>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch,
+                                   weights_ahead);
+    }
+}
+
 static void chunk_pass(const ConvolutionArguments &arguments, const Panel &panel, const Chunk &chunk, const float *bias,
                        const float *const *inputs, float *const *outputs, const float *const *residuals, int count,
                        float *scratch, WeightsAhead *weights_ahead) {
-    switch (panel.vectors) {
-    case 1:
-        panel_pass<1>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch, weights_ahead);
-        break;
-    case 2:
-        panel_pass<2>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch, weights_ahead);
-        break;
-    case 3:
-        if constexpr (kMaxVectors >= 3) {
-            panel_pass<3>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch, weights_ahead);
-        }
-        break;
-    default:
-        if constexpr (kMaxVectors == 4) {
-            panel_pass<4>(arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch, weights_ahead);
-        }
-    }
+    using Pass = void (*)(const ConvolutionArguments &, const Panel &, const Chunk &, const float *,
+                          const float *const *, float *const *, const float *const *, int, float *, WeightsAhead *);
+    static constexpr Pass passes[] = {chunk_pass_of<1>, chunk_pass_of<2>, chunk_pass_of<3>, chunk_pass_of<4>};
+    passes[panel.vectors - 1](arguments, panel, chunk, bias, inputs, outputs, residuals, count, scratch, weights_ahead);
 }
 
 static void convolution(const ConvolutionArguments &arguments, const float *const *inputs, float *const *outputs,

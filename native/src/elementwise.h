@@ -2,6 +2,8 @@
 // another order.
 #pragma once
 
+#include <utility>
+
 #include "activation.h"
 
 namespace saccade::SACCADE_ISA {
@@ -112,12 +114,23 @@ static void elementwise(const ElementwiseArguments &arguments, const float *firs
     }
 }
 
-// Channels `step` apart, which compilers turn into whole loads and shuffles where they know the step.
-template <int Step>
-static SACCADE_INLINE void gather_steps(const float *__restrict input, int32_t channels, float *__restrict output) {
-    for (int channel = 0; channel < channels; ++channel) {
-        output[channel] = input[channel * Step];
+template <int... Lanes>
+static SACCADE_INLINE Vector every_second(Vector first, Vector second, std::integer_sequence<int, Lanes...>) {
+    return __builtin_shufflevector(first, second, (2 * Lanes)...);
+}
+
+static SACCADE_INLINE void gather_every_second(const float *input, int32_t channels, float *output) {
+    constexpr std::make_integer_sequence<int, kLanes> lanes;
+    int channel = 0;
+    for (; channel + kLanes < channels; channel += kLanes) { // not the last ones, behind which may lie nothing
+        const float *source = input + 2 * channel;
+        store(output + channel, every_second(load(source), load(source + kLanes), lanes));
     }
+    const float *source = input + 2 * channel;
+    const int left = channels - channel, values = 2 * left - 1;
+    const Vector first = values < kLanes ? load_partial(source, values) : load(source);
+    const Vector second = values > kLanes ? load_partial(source + kLanes, values - kLanes) : Vector{};
+    store_partial(output + channel, every_second(first, second, lanes), left);
 }
 
 static void gather(const ChannelOrder &order, const float *input, int64_t input_stride, float *output,
@@ -125,9 +138,9 @@ static void gather(const ChannelOrder &order, const float *input, int64_t input_
     const int32_t *indices = order.indices;
     for (int place = 0; place < count; ++place) {
         if (order.step == 1) {
-            gather_steps<1>(input + indices[0], channels, output);
+            std::memcpy(output, input + indices[0], sizeof(float) * static_cast<size_t>(channels));
         } else if (order.step == 2) {
-            gather_steps<2>(input + indices[0], channels, output);
+            gather_every_second(input + indices[0], channels, output);
         } else {
             for (int channel = 0; channel < channels; ++channel) {
                 output[channel] = input[indices[channel]];

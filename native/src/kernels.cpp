@@ -8,6 +8,7 @@
 #include "elementwise.h"
 #include "moments.h"
 #include "normalization.h"
+#include "planes.h"
 #include "pooling.h"
 #include "sampling.h"
 #include "taking_over.h"
@@ -48,11 +49,13 @@ const KernelTable *SACCADE_TABLE(SACCADE_ISA)() {
         SACCADE_ISA::sample,
         SACCADE_ISA::interleave<float>,
         SACCADE_ISA::interleave<uint8_t>,
+        SACCADE_ISA::to_planes,
         SACCADE_ISA::compare,
         SACCADE_ISA::multiply_adds,
         SACCADE_ISA::cell_sums_of_floats,
         SACCADE_ISA::cell_sums_of_bytes,
         SACCADE_ISA::take_over,
+        SACCADE_ISA::are_finite,
         SACCADE_ISA::transmit,
         SACCADE_ISA::moved_places,
         SACCADE_ISA::place_difference,

@@ -25,11 +25,8 @@ class WindowPool final : public Operator {
         const View target = session.view(output);
         const auto kernel = largest_ ? session.kernels().max_pool : session.kernels().average_pool;
         const int64_t cost = int64_t{target.c} * arguments_.kernel_height * arguments_.kernel_width;
-        parallel_runs(session, session.map(output), cost, [&](const Run &run) {
-            for (int x = run.first_x; x < run.last_x; ++x) {
-                kernel(arguments_, input, target.at(run.image, run.y, x), run.image, run.y, x);
-            }
-        });
+        parallel_runs(session, session.map(output), cost,
+                      [&](const Run &run) { kernel(arguments_, input, target, run); });
     }
 
   private:

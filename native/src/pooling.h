@@ -45,33 +45,39 @@ static SACCADE_INLINE void max_pool_channels(const Window &window, int channel, 
     }
 }
 
-static void max_pool(const PoolArguments &arguments, const View &input, float *output, int32_t image, int32_t y,
-                     int32_t x) {
-    const int top = y * arguments.stride_y - arguments.pad_top;
-    const int left = x * arguments.stride_x - arguments.pad_left;
-    int first_row, last_row, first_column, last_column;
-    clip(top, arguments.kernel_height, arguments.dilation_y, input.h, first_row, last_row);
-    clip(left, arguments.kernel_width, arguments.dilation_x, input.w, first_column, last_column);
-    const int64_t row_step = arguments.dilation_y * input.row_stride;
-    const int64_t column_step = arguments.dilation_x * input.pixel_stride;
-    const Window window = {input.at(image, top, left) + first_row * row_step + first_column * column_step, row_step,
-                           column_step, last_row - first_row, last_column - first_column};
+static SACCADE_INLINE void max_pool_window(const Window &window, int channels, float *output) {
     int channel = 0;
-    for (; input.c - channel > 3 * kLanes; channel += 4 * kLanes) {
-        max_pool_channels<4>(window, channel, input.c, output);
+    for (; channels - channel > 3 * kLanes; channel += 4 * kLanes) {
+        max_pool_channels<4>(window, channel, channels, output);
     }
-    const int left_over = input.c - channel;
+    const int left_over = channels - channel;
     if (left_over > 2 * kLanes) {
-        max_pool_channels<3>(window, channel, input.c, output);
+        max_pool_channels<3>(window, channel, channels, output);
     } else if (left_over > kLanes) {
-        max_pool_channels<2>(window, channel, input.c, output);
+        max_pool_channels<2>(window, channel, channels, output);
     } else if (left_over > 0) {
-        max_pool_channels<1>(window, channel, input.c, output);
+        max_pool_channels<1>(window, channel, channels, output);
     }
 }
 
-static void average_pool(const PoolArguments &arguments, const View &input, float *output, int32_t image, int32_t y,
-                         int32_t x) {
+static void max_pool(const PoolArguments &arguments, const View &input, const View &output, const Run &run) {
+    const int64_t row_step = arguments.dilation_y * input.row_stride;
+    const int64_t column_step = arguments.dilation_x * input.pixel_stride;
+    const int top = run.y * arguments.stride_y - arguments.pad_top;
+    int first_row, last_row;
+    clip(top, arguments.kernel_height, arguments.dilation_y, input.h, first_row, last_row);
+    for (int x = run.first_x; x < run.last_x; ++x) {
+        const int left = x * arguments.stride_x - arguments.pad_left;
+        int first_column, last_column;
+        clip(left, arguments.kernel_width, arguments.dilation_x, input.w, first_column, last_column);
+        const Window window = {input.at(run.image, top, left) + first_row * row_step + first_column * column_step,
+                               row_step, column_step, last_row - first_row, last_column - first_column};
+        max_pool_window(window, input.c, output.at(run.image, run.y, x));
+    }
+}
+
+static SACCADE_INLINE void average_pool_window(const PoolArguments &arguments, const View &input, float *output,
+                                               int32_t image, int32_t y, int32_t x) {
     int top = y * arguments.stride_y - arguments.pad_top;
     int left = x * arguments.stride_x - arguments.pad_left;
     int bottom = top + arguments.kernel_height;
@@ -97,6 +103,12 @@ static void average_pool(const PoolArguments &arguments, const View &input, floa
             }
         }
         store_channels(output, channel, input.c, sum / static_cast<float>(divisor));
+    }
+}
+
+static void average_pool(const PoolArguments &arguments, const View &input, const View &output, const Run &run) {
+    for (int x = run.first_x; x < run.last_x; ++x) {
+        average_pool_window(arguments, input, output.at(run.image, run.y, x), run.image, run.y, x);
     }
 }
 

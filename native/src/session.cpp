@@ -250,20 +250,11 @@ void Session::run(int first, int last) {
 void Session::read(int tensor, float *target) const {
     const View &source = view(tensor);
     const int64_t plane = int64_t{source.h} * source.w;
-    // Memory is read in its own order, which is foreseen, and a row reordered in the cache.
-    std::vector<float> row(static_cast<size_t>(source.w) * static_cast<size_t>(source.c));
     for (int image = 0; image < source.n; ++image) {
+        float *planes = target + int64_t{image} * source.c * plane;
         for (int y = 0; y < source.h; ++y) {
-            for (int x = 0; x < source.w; ++x) {
-                std::memcpy(row.data() + int64_t{x} * source.c, source.at(image, y, x),
-                            sizeof(float) * static_cast<size_t>(source.c));
-            }
-            float *base = target + int64_t{image} * source.c * plane + int64_t{y} * source.w;
-            for (int channel = 0; channel < source.c; ++channel) {
-                for (int x = 0; x < source.w; ++x) {
-                    base[channel * plane + x] = row[static_cast<size_t>(int64_t{x} * source.c + channel)];
-                }
-            }
+            kernels().to_planes(source.at(image, y, 0), source.pixel_stride, source.c, source.w,
+                                planes + int64_t{y} * source.w, plane);
         }
     }
 }

@@ -1,4 +1,4 @@
-// A copy of numbers that follows them, and tells how far they had gone from it.
+// A copy of numbers that follows them, and tells how far they had gone from it; and whether numbers are finite.
 #pragma once
 
 #include <algorithm>
@@ -37,6 +37,20 @@ static void take_over(const float *values, float *copy, int64_t count, double *d
             *norm += square[lane];
         }
     }
+}
+
+static bool are_finite(const float *values, int64_t count) {
+    Vector doubt[4] = {}; // NaN where a value is not finite
+    int64_t index = 0;
+    for (; index + 4 * kLanes <= count; index += 4 * kLanes) {
+        for (int vector = 0; vector < 4; ++vector) {
+            doubt[vector] += load(values + index + vector * kLanes) * 0.0f;
+        }
+    }
+    for (; index < count; ++index) {
+        doubt[0] += splat(values[index] * 0.0f);
+    }
+    return all_ordered((doubt[0] + doubt[1]) + (doubt[2] + doubt[3]));
 }
 
 } // namespace saccade::SACCADE_ISA

@@ -79,6 +79,27 @@ static SACCADE_INLINE Vector load_partial(const float *source, int count) {
 }
 #endif
 
+// Two halves of a vector: where two places share one.
+#if defined(__AVX512F__)
+static SACCADE_INLINE Vector load_half_twice(const float *source) {
+    return reinterpret_cast<Vector>(_mm512_broadcast_f32x8(_mm256_loadu_ps(source)));
+}
+
+static SACCADE_INLINE Vector swapped(Vector value) {
+    return __builtin_shufflevector(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+// The lower half of one and the upper half of another.
+static SACCADE_INLINE Vector halves(Vector lower, Vector upper) {
+    return reinterpret_cast<Vector>(
+        _mm512_mask_blend_ps(0xff00, reinterpret_cast<__m512>(lower), reinterpret_cast<__m512>(upper)));
+}
+#else // never taken
+static SACCADE_INLINE Vector load_half_twice(const float *source) { return load(source); }
+static SACCADE_INLINE Vector swapped(Vector value) { return value; }
+static SACCADE_INLINE Vector halves(Vector lower, Vector) { return lower; }
+#endif
+
 // A maximum over many vectors. NaN wins, as in torch; it is kept apart because the processors' own maximum drops it.
 struct Maximum {
     Vector largest = splat(-__builtin_inff());
@@ -133,6 +154,18 @@ static SACCADE_INLINE uint32_t bits_of(Mask mask) {
     }
     return bits;
 #endif
+}
+
+// Whether no lane is NaN.
+static SACCADE_INLINE bool all_ordered(Vector value) {
+    const Mask same = value == value;
+    int64_t words[sizeof(Mask) / 8];
+    std::memcpy(words, &same, sizeof words);
+    int64_t all = -1;
+    for (unsigned word = 0; word < sizeof(Mask) / 8; ++word) {
+        all &= words[word];
+    }
+    return all == -1;
 }
 
 // Stops the compiler from spilling a value that every step of an inner loop reads.

@@ -91,30 +91,24 @@ template <int Pixels, int Vectors>
 static void winograd_tile(const float *weights, const float *const *inputs, int64_t channels, float *products,
                           WeightsAhead *ahead) {
     constexpr int width = Vectors * kLanes;
-    Vector sums[Pixels][Vectors] = {};
+    Vector products_of[Pixels][Vectors] = {};
+    Sums<Pixels, Vectors, false> sums(products_of);
     const float *pointers[Pixels];
 #pragma GCC unroll 16
     for (int pixel = 0; pixel < Pixels; ++pixel) {
         pointers[pixel] = inputs[pixel];
     }
     if (const float *later = take_ahead(ahead, channels)) {
-        for (int64_t channel = 0; channel < channels; ++channel) {
-            add_products<Pixels, Vectors>(weights, pointers, channel, sums);
-            weights += width;
-            ask_ahead(later);
-            later += kFloatsAhead;
-        }
+        add_rows<true>(weights, pointers, channels, sums, later);
     } else {
-        for (int64_t channel = 0; channel < channels; ++channel) {
-            add_products<Pixels, Vectors>(weights, pointers, channel, sums);
-            weights += width;
-        }
+        add_rows<false>(weights, pointers, channels, sums, later);
     }
+    sums.write_to(products_of);
 #pragma GCC unroll 16
     for (int pixel = 0; pixel < Pixels; ++pixel) {
 #pragma GCC unroll 4
         for (int vector = 0; vector < Vectors; ++vector) {
-            store(products + pixel * width + vector * kLanes, sums[pixel][vector]);
+            store(products + pixel * width + vector * kLanes, products_of[pixel][vector]);
         }
     }
 }
@@ -209,17 +203,6 @@ static SACCADE_INLINE void winograd_store(const WinogradArguments &arguments, co
     }
 }
 
-static SACCADE_INLINE bool all_finite(Vector doubt) { // of values times zero
-    const Mask same = doubt == doubt;
-    int64_t words[sizeof(Mask) / 8];
-    std::memcpy(words, &same, sizeof words);
-    int64_t all = -1;
-    for (unsigned word = 0; word < sizeof(Mask) / 8; ++word) {
-        all &= words[word];
-    }
-    return all == -1;
-}
-
 static void winograd_output(const WinogradArguments &arguments, const Panel &panel, const float *bias,
                             const WinogradTile &tile, const float *const (&points)[kWinogradPoints], Bounds bounds,
                             uint8_t *broken) {
@@ -239,11 +222,11 @@ static void winograd_output(const WinogradArguments &arguments, const Panel &pan
             winograd_store<false>(arguments, tile, sums, panel.channel + offset, panel.channels - offset, bounds);
         }
     }
-    if (__builtin_expect(all_finite(doubt[0] + doubt[1] + doubt[2] + doubt[3]), 1)) {
+    if (__builtin_expect(all_ordered(doubt[0] + doubt[1] + doubt[2] + doubt[3]), 1)) {
         return;
     }
     for (int place = 0; place < 4; ++place) {
-        if (!all_finite(doubt[place])) {
+        if (!all_ordered(doubt[place])) {
             __atomic_fetch_or(broken, static_cast<uint8_t>(1u << place), __ATOMIC_RELAXED);
         }
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from saccade.policy.change import compare_cells as compare_in_torch
 from saccade.runtime import native_information
-from saccade.runtime.comparison import compare_cells, take_over
+from saccade.runtime.comparison import all_finite, compare_cells, take_over
 
 SETS = native_information()["instruction_sets"]
 
@@ -22,9 +23,11 @@ def check(frame: torch.Tensor, reference: torch.Tensor, instruction_set: str = "
     for name in ("squares", "steps"):
         left, right = getattr(given, name), getattr(expected, name)
         assert left.shape == right.shape
-        assert torch.allclose(left, right, rtol=1e-4, atol=1e-5), name
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5, err_msg=name)
     assert given.mean == pytest.approx(expected.mean, rel=1e-4, abs=1e-5)
     assert given.largest == pytest.approx(expected.largest, rel=1e-4, abs=1e-5)
+    step = float(np.median(expected.steps)) ** 0.5 * 1.001
+    assert given.stepped(step) == pytest.approx(expected.stepped(step), abs=1.5 / expected.steps.size)
 
 
 @settings(max_examples=60, deadline=None)
@@ -68,7 +71,7 @@ def test_values_that_are_not_finite_make_the_change_of_their_own_cell_not_finite
     frame = reference.clone()
     frame[0, 1, 4, 3] = float("nan")
     squares = compare_cells(frame, reference).squares
-    assert squares.isnan().tolist() == [[[True, False], [False, False]]]
+    assert np.isnan(squares).tolist() == [[[True, False], [False, False]]]
 
 
 @settings(max_examples=40, deadline=None)
@@ -93,3 +96,23 @@ def test_a_copy_takes_over_values_that_are_not_finite_and_those_of_other_types()
     assert math.isnan(norm)
     torch.testing.assert_close(copy, values, rtol=0, atol=0, equal_nan=True)
     assert take_over(torch.zeros(2, 3), torch.ones(3, 2, dtype=torch.float64).t()) == (6.0, 6.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(SETS), st.integers(1, 300), st.sampled_from([math.nan, math.inf, -math.inf]), st.data())
+def test_one_value_that_is_not_finite_is_found_anywhere(instruction_set, count, value, data) -> None:
+    guard = torch.full((count + 2,), math.nan)
+    values = guard[1:-1]
+    values[:] = 3e38 * torch.linspace(-1, 1, count)
+    assert all_finite(values, instruction_set)
+    values[data.draw(st.integers(0, count - 1))] = value
+    assert not all_finite(values, instruction_set)
+
+
+def test_values_of_other_types_and_orders_are_looked_through_too() -> None:
+    values = torch.zeros(3, 4, dtype=torch.float64)
+    assert all_finite(values)
+    assert all_finite(values.float().t())
+    values[1, 2] = math.inf
+    assert not all_finite(values)
+    assert not all_finite(values.float().t())

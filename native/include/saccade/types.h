@@ -200,8 +200,8 @@ struct KernelTable {
     // output[c] = input[indices[c]] for `count` places of one row.
     void (*gather)(const ChannelOrder &, const float *input, int64_t input_stride, float *output, int64_t output_stride,
                    int32_t channels, int32_t count);
-    void (*max_pool)(const PoolArguments &, const View &input, float *output, int32_t image, int32_t y, int32_t x);
-    void (*average_pool)(const PoolArguments &, const View &input, float *output, int32_t image, int32_t y, int32_t x);
+    void (*max_pool)(const PoolArguments &, const View &input, const View &output, const Run &run);
+    void (*average_pool)(const PoolArguments &, const View &input, const View &output, const Run &run);
     float (*channel_maximum)(const float *input, int32_t channels);
     // The mean (or with divisor 1 the sum) of a window of places [y0, y1) x [x0, x1), added row by row.
     void (*window_sum)(const View &input, int32_t image, int32_t y0, int32_t y1, int32_t x0, int32_t x1, float divisor,
@@ -236,6 +236,9 @@ struct KernelTable {
     // Three planes, `plane` elements apart, to places of three channels.
     void (*interleave_floats)(const float *planes, int64_t plane, int64_t count, float *target);
     void (*interleave_bytes)(const uint8_t *planes, int64_t plane, int64_t count, float *target);
+    // A row of places to planes of one channel each, `plane` elements apart.
+    void (*to_planes)(const float *places, int64_t pixel_stride, int32_t channels, int32_t count, float *target,
+                      int64_t plane);
     // Marks in `changed` (one byte a place, others kept) where a bit of `frame` and `reference` differs; returns
     // whether any does, and at once where `changed` is null.
     bool (*compare)(const float *frame, const float *reference, int64_t count, uint8_t *changed);
@@ -249,6 +252,7 @@ struct KernelTable {
                                float *differences, float *squares);
     // Copies `count` values, and adds the squared norm of what they differ by from the copy before, and their own.
     void (*take_over)(const float *values, float *copy, int64_t count, double *difference, double *norm);
+    bool (*are_finite)(const float *values, int64_t count);
     // The channels of a place that differ from `copy` by more than their threshold, or by NaN: written to `changes` and
     // `changed`, which hold whole vectors, and taken over by `copy`. Returns how many; clears `finite` where a change
     // is not a finite number.

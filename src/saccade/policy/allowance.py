@@ -15,7 +15,7 @@ _RATE = 0.2  # the last five pairs make up two thirds of a mean
 _MOMENTS_RATE = 0.05
 _FIRST_VARIANCE = 0.3
 _SMALLEST = 1e-6
-_NEWS = math.log(4)
+_NEWS = 4.0
 _FORGETTING = 0.97  # about the last 30 pairs make up a correction
 _TRUST = 2.0
 _LEAST_CORRECTION, _LARGEST_CORRECTION = 0.4, 1.5
@@ -68,7 +68,8 @@ class PowerLaw:
         change, error: means of their logarithms over the last pairs.
         square, product: mean square of a change's distance from that mean, and mean product with the error's.
         variance: of the logarithm of the error around the law.
-        pairs: that were learned from.
+        scale, power: of the law for the mean error.
+        farthest: change up to which it is known; below 0 before the first pair.
     """
 
     change: float = 0.0
@@ -76,39 +77,35 @@ class PowerLaw:
     square: float = _LIKELY_WEIGHT
     product: float = _LIKELY_WEIGHT * _LIKELY_POWER
     variance: float = _FIRST_VARIANCE
-    pairs: int = 0
-
-    @property
-    def power(self) -> float:
-        """What a change is raised to."""
-        power = (self.product + _LIKELY_WEIGHT * _LIKELY_POWER) / (self.square + _LIKELY_WEIGHT)
-        return min(max(power, _LEAST_POWER), _LARGEST_POWER)
+    scale: float = math.nan
+    power: float = _LIKELY_POWER
+    farthest: float = -1.0
 
     def at(self, change: float) -> float:
         """Returns the mean error at a change, 0 or more; infinity where nothing is known of such changes.
 
         Noise says nothing of what a door does that opens: a change far beyond those of late is news.
         """
-        distance = math.log(max(change, _SMALLEST)) - self.change
-        if not self.pairs or distance > _NEWS:
-            return math.inf
-        return math.exp(self.error + self.power * distance + 0.5 * self.variance)
+        return math.inf if change > self.farthest else self.scale * max(change, _SMALLEST) ** self.power
 
     def learn(self, change: float, error: float) -> None:
         """Takes note of a pair; of none in which nothing, or something infinite, happened."""
         if not (_SMALLEST < change < math.inf and _SMALLEST < error < math.inf):
             return
         along, up = math.log(change), math.log(error)
-        if not self.pairs:
+        if self.farthest < 0:
             self.change, self.error = along, up
         along, up = along - self.change, up - self.error
         off = up - self.power * along
-        self.pairs += 1
         self.variance += _RATE * (min(off * off, 1.0) - self.variance)
         self.square += _MOMENTS_RATE * (along * along - self.square)
         self.product += _MOMENTS_RATE * (along * up - self.product)
+        power = (self.product + _LIKELY_WEIGHT * _LIKELY_POWER) / (self.square + _LIKELY_WEIGHT)
+        self.power = min(max(power, _LEAST_POWER), _LARGEST_POWER)
         self.change += _RATE * along
         self.error += _RATE * up
+        self.scale = math.exp(self.error + 0.5 * self.variance - self.power * self.change)
+        self.farthest = _NEWS * math.exp(self.change)
 
 
 @dataclass
@@ -179,9 +176,8 @@ class Outlook:
         """Returns the relative error of a held frame whose picture changed so since the last computed one."""
         return math.hypot(self._larger(change) * self.correction.factor, self.updated)
 
-    def allows(self, change: CellChange) -> bool:
-        """Returns whether a frame whose picture changed so may be held."""
-        error = self.foreseen(change)
+    def allows(self, error: float) -> bool:
+        """Returns whether a frame may be held whose foreseen error is ``error``."""
         return error <= self.limit * self.allowed and self._mean_with(error) <= self.allowed
 
     def spend(self, error: float) -> None:

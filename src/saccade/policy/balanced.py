@@ -66,7 +66,7 @@ class Balanced(Policy):
         if self.scene is not None and self.scene.has_jumped(frame, reference, history):
             return Verdict.KEYFRAME
         outlook = history.outlook if history.held < self.longest else None
-        if outlook is not None and outlook.allows(history.change(frame, reference)):
+        if outlook is not None and outlook.allows(history.foreseen(frame, reference)):
             return Verdict.HOLD
         if self.scene is not None and self.scene.was_knocked(frame, reference, history):
             return Verdict.KEYFRAME

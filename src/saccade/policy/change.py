@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 CELL = 8
@@ -15,36 +18,50 @@ ROW_STEP = 4
 cell tell nearly as much as eight."""
 
 
-@dataclass(frozen=True, eq=False)
-class CellChange:
+class CellChange(Protocol):
     """The change from a reference to a frame.
 
     Cells are 8 x 8 pixels, of which the first and the fifth row count; the last row and column of cells are cut off at
     the frame's edge.
 
     Attributes:
-        cells: (2, N, rows, columns) float32, ``squares`` and ``steps``: means over the channels, in the frame's units
-            squared.
         mean: over the cells, of the root mean square difference, in the frame's units.
         largest: the same over one part of 4 x 4 cells, where it is largest.
+        squares: the mean squared difference of each cell, (N, rows, columns), float32: means over the channels, in the
+            frame's units squared.
+        steps: the squared difference of each cell's means, likewise: how much brighter, darker or otherwise coloured it
+            is. Noise hardly enters, as it averages out over a cell.
     """
 
-    cells: torch.Tensor
+    @property
+    def mean(self) -> float: ...
+
+    @property
+    def largest(self) -> float: ...
+
+    @property
+    def squares(self) -> npt.NDArray[np.float32]: ...
+
+    @property
+    def steps(self) -> npt.NDArray[np.float32]: ...
+
+    def stepped(self, step: float) -> float:
+        """Returns the share of the cells, 0..1, whose means differ by more than ``step``, in the frame's units."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedCells:
+    """A ``CellChange`` in plain NumPy."""
+
     mean: float
     largest: float
+    squares: npt.NDArray[np.float32]
+    steps: npt.NDArray[np.float32]
 
-    @property
-    def squares(self) -> torch.Tensor:
-        """The mean squared difference of each cell, (N, rows, columns)."""
-        return self.cells[0]
-
-    @property
-    def steps(self) -> torch.Tensor:
-        """The squared difference of each cell's means: how much brighter, darker or otherwise coloured it is.
-
-        Noise hardly enters, as it averages out over a cell.
-        """
-        return self.cells[1]
+    def stepped(self, step: float) -> float:
+        """See ``CellChange``."""
+        return float((self.steps > step**2).mean())
 
 
 def as_pictures(frame: torch.Tensor) -> torch.Tensor:
@@ -52,7 +69,7 @@ def as_pictures(frame: torch.Tensor) -> torch.Tensor:
     return frame if frame.dim() == 4 else frame.reshape(frame.shape[0] if frame.dim() else 1, 1, 1, -1)
 
 
-def compare_cells(frame: torch.Tensor, reference: torch.Tensor) -> CellChange:
+def compare_cells(frame: torch.Tensor, reference: torch.Tensor) -> ComparedCells:
     """Compares two frames in plain torch: the definition of what the native kernel computes.
 
     Args:
@@ -65,7 +82,7 @@ def compare_cells(frame: torch.Tensor, reference: torch.Tensor) -> CellChange:
     roots = squares.sqrt()
     parts = torch.nn.functional.avg_pool2d(roots[:, None], PART, ceil_mode=True, count_include_pad=False)
     steps = _cell_means(difference).square().mean(1)
-    return CellChange(torch.stack((squares, steps)), float(roots.mean()), float(parts.max()))
+    return ComparedCells(float(roots.mean()), float(parts.max()), squares.numpy(), steps.numpy())
 
 
 def _cell_means(values: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -29,7 +30,7 @@ class Verdict(Enum):
     KEYFRAME = "keyframe"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class History:
     """What a stream did before the frame that is judged.
 
@@ -49,18 +50,22 @@ class History:
     compare: Callable[[torch.Tensor, torch.Tensor], CellChange] = compare_cells
     textures: list[torch.Tensor] = field(default_factory=list, compare=False)
     outlook: Outlook | None = None
-    _compared: list[tuple[torch.Tensor, torch.Tensor, CellChange]] = field(
-        default_factory=list, init=False, repr=False, compare=False
-    )
+    _compared: tuple[torch.Tensor | None, torch.Tensor | None] = field(default=(None, None), init=False, repr=False)
+    _change: CellChange | None = field(default=None, init=False, repr=False)
+    _foreseen: float | None = field(default=None, init=False, repr=False)
 
     def change(self, frame: torch.Tensor, reference: torch.Tensor) -> CellChange:
-        """Returns how a frame differs from the reference; measured once, however many rules ask."""
-        for known_frame, known_reference, change in self._compared:
-            if known_frame is frame and known_reference is reference:
-                return change
-        change = self.compare(frame, reference)
-        self._compared.append((frame, reference, change))
-        return change
+        """Returns how a frame differs from the reference; measured once, however many rules ask in turn."""
+        if self._change is None or self._compared[0] is not frame or self._compared[1] is not reference:
+            self._change, self._compared, self._foreseen = self.compare(frame, reference), (frame, reference), None
+        return self._change
+
+    def foreseen(self, frame: torch.Tensor, reference: torch.Tensor) -> float:
+        """Returns the relative error that is foreseen if the frame is held; infinity where nothing was learned yet."""
+        change = self.change(frame, reference)
+        if self._foreseen is None:
+            self._foreseen = math.inf if self.outlook is None else self.outlook.foreseen(change)
+        return self._foreseen
 
     def texture_of(self, reference: torch.Tensor) -> torch.Tensor:
         """Returns the mean squared deviation of each cell from its mean, (N, rows, columns), in squared units.
@@ -69,7 +74,7 @@ class History:
         """
         if not self.textures:
             change = self.compare(reference, torch.zeros_like(reference))
-            self.textures.append(change.squares - change.steps)
+            self.textures.append(torch.from_numpy(change.squares - change.steps))
         return self.textures[0]
 
 

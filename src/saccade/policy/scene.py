@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from saccade.errors import PolicyError
@@ -67,12 +66,7 @@ class SceneChange:
         """Returns whether the frame's brightness makes it due: the first of the two causes, which is told quickly."""
         if history.frames < self.apart or frame.dim() != 4:
             return False
-        change = history.change(frame, reference)
-        step = self.step * history.grey_level
-        if change.mean < self.share * step:  # so few cells can have made the step that the others need no look
-            return False
-        # In NumPy, whose calls cost a fraction of torch's: this is asked of every frame that moves.
-        return int(np.count_nonzero(change.steps.numpy() > step**2)) >= self.share * change.steps.numel()
+        return history.change(frame, reference).stepped(self.step * history.grey_level) >= self.share
 
     def was_knocked(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> bool:
         """Returns whether the camera's motion makes the frame due: the second of the two causes.
@@ -83,14 +77,15 @@ class SceneChange:
             return False
         change = history.change(frame, reference)
         least = (_TEXTURE * history.grey_level) ** 2
-        moved = change.squares > _MOVED**2 * least
+        squares = torch.from_numpy(change.squares)
+        moved = squares > _MOVED**2 * least
         if float(moved.float().mean()) < _FEWEST_MOVED or int((_tiles(moved) > 0).sum()) < _FEWEST_TILES:
             return False
         textures = history.texture_of(reference)
         textured = textures > least
         shares = _tiles(textured)
         has_texture = shares > 0.04
-        changed = _tiles(textured & (change.squares > _MOVED**2 * textures)) > 0.5 * shares
+        changed = _tiles(textured & (squares > _MOVED**2 * textures)) > 0.5 * shares
         if int(has_texture.sum()) < _FEWEST_TILES or int((changed & has_texture).sum()) < 0.5 * int(has_texture.sum()):
             return False
         motion = estimate_motion(frame, Landmarks.of(reference))

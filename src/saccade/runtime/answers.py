@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from saccade.runtime.comparison import take_over
+from saccade.runtime.comparison import all_finite, take_over
 
 MOST_VALUES = 1 << 18
 """Values of an output that are compared at most. Of larger ones runs are drawn at random: a regular choice can fall
@@ -52,7 +52,7 @@ class Answers:
 
 def are_finite(outputs: Any) -> bool:
     """Whether every value of a network's outputs is a finite number."""
-    return all(math.isfinite(float(tensor.sum())) for tensor in _tensors(outputs) if tensor.is_floating_point())
+    return all(all_finite(tensor) for tensor in _tensors(outputs) if tensor.is_floating_point())
 
 
 def _values(outputs: Any) -> list[torch.Tensor]:

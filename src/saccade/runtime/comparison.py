@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from saccade.policy.change import CELL, CellChange
+from saccade.policy.change import CellChange
 from saccade.policy.change import compare_cells as compare_in_torch
 from saccade.runtime import native
 
@@ -21,17 +21,9 @@ def compare_cells(frame: torch.Tensor, reference: torch.Tensor, instruction_set:
     """
     if not _suits(frame) or not _suits(reference) or frame.shape != reference.shape or frame.dtype != reference.dtype:
         return compare_in_torch(frame, reference)
-    images, channels, height, width = frame.shape
-    cells = torch.empty((2, images, -(-height // CELL), -(-width // CELL)))
-    mean, largest = native.compare_cells(
-        frame.data_ptr(),
-        reference.data_ptr(),
-        frame.dtype == torch.uint8,
-        [images, channels, height, width],
-        cells.data_ptr(),
-        instruction_set,
+    return native.compare_cells(
+        frame.data_ptr(), reference.data_ptr(), frame.dtype == torch.uint8, list(frame.shape), instruction_set
     )
-    return CellChange(cells, mean, largest)
 
 
 def _suits(frame: torch.Tensor) -> bool:
@@ -55,6 +47,13 @@ def take_over(copy: torch.Tensor, values: torch.Tensor, instruction_set: str = "
     if values.dtype != torch.float32 or not values.is_contiguous():
         values = values.to(torch.float32).contiguous()
     return native.take_over(values.data_ptr(), copy.data_ptr(), copy.numel(), instruction_set)
+
+
+def all_finite(values: torch.Tensor, instruction_set: str = "") -> bool:
+    """Returns whether every value is a finite number."""
+    if values.dtype != torch.float32 or not values.is_contiguous() or not values.is_cpu:
+        return bool(values.isfinite().all())
+    return native.are_finite(values.data_ptr(), values.numel(), instruction_set)
 
 
 def same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:

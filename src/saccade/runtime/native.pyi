@@ -1,5 +1,8 @@
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 compiler: str
 
 def instruction_sets() -> list[str]: ...
@@ -8,11 +11,18 @@ def compare_cells(
     reference: int,
     bytes: bool,
     shape: list[int],
-    cells: int,
     instruction_set: str = "",
-) -> tuple[float, float]: ...
+) -> CellChange: ...
 def multiply_adds(instruction_set: str, rounds: int) -> int: ...
+def are_finite(values: int, count: int, instruction_set: str = ...) -> bool: ...
 def take_over(values: int, copy: int, count: int, instruction_set: str = ...) -> tuple[float, float]: ...
+
+class CellChange:
+    mean: float
+    largest: float
+    squares: npt.NDArray[np.float32]
+    steps: npt.NDArray[np.float32]
+    def stepped(self, step: float) -> float: ...
 
 class Session:
     bytes: int

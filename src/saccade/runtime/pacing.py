@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from saccade.errors import PolicyError
-from saccade.policy import History, Outlook, Policy, Verdict
+from saccade.policy import History, Policy, Verdict
 from saccade.policy.change import CellChange
 from saccade.runtime.account import Account
 from saccade.runtime.comparison import compare_cells
@@ -69,7 +69,9 @@ class Pacing:
             if verdict is Verdict.HOLD and not may_hold:
                 verdict = Verdict.UPDATE
             if self.account is not None and outlook is not None:
-                self._keep_account(self.account, outlook, history.change(frame, reference), verdict)
+                error = history.foreseen(frame, reference) if verdict is Verdict.HOLD else outlook.updated
+                self.account.spend(0.0 if verdict is Verdict.KEYFRAME else error)
+                self.change = history.change(frame, reference) if verdict is Verdict.UPDATE else None
         if verdict is Verdict.KEYFRAME:
             self.begin(frame)
         elif verdict in (Verdict.HOLD, Verdict.UPDATE):
@@ -95,10 +97,6 @@ class Pacing:
         level = _grey_level(frame)
         if level > _NEARLY_BLACK * self.grey_level:
             self.grey_level = level
-
-    def _keep_account(self, account: Account, outlook: Outlook, change: CellChange, verdict: Verdict) -> None:
-        account.spend({Verdict.HOLD: outlook.foreseen(change), Verdict.UPDATE: outlook.updated}.get(verdict, 0.0))
-        self.change = change if verdict is Verdict.UPDATE else None
 
 
 def _grey_level(frame: torch.Tensor) -> float:

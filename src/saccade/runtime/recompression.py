@@ -17,9 +17,7 @@ def recompressed(picture: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np
         picture: (H, W, 3) in colour, or (H, W) in grey.
         quality: 1..95, as Pillow and libjpeg count it.
     """
-    memory = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(memory, "JPEG", quality=quality)
-    return np.asarray(Image.open(memory))
+    return np.asarray(_recompressed(Image.fromarray(np.ascontiguousarray(picture)), quality))
 
 
 def is_picture(frame: torch.Tensor) -> bool:
@@ -43,13 +41,24 @@ def recompressed_frame(frame: torch.Tensor, quality: int) -> torch.Tensor:
     black, white = frame.aminmax()
     range_ = (0.0, 255.0) if frame.dtype == torch.uint8 else (float(black), float(white))
     scale = (range_[1] - range_[0]) / 255 or 1.0
-    levels = ((frame.float() - range_[0]) / scale).round_().clamp_(0, 255).to(torch.uint8)
-    images = [_recompressed_image(image, quality) for image in levels]
-    result = torch.stack(images)
-    return result if frame.dtype == torch.uint8 else result.to(frame.dtype).mul_(scale).add_(range_[0])
+    levels = torch.sub(frame, range_[0]).div_(scale).round_().clamp_(0, 255).to(torch.uint8)
+    for image in levels.numpy():
+        _recompress_planes(image, quality)
+    return levels if frame.dtype == torch.uint8 else levels.to(frame.dtype).mul_(scale).add_(range_[0])
 
 
-def _recompressed_image(image: torch.Tensor, quality: int) -> torch.Tensor:
-    if image.shape[0] == 3:
-        return torch.from_numpy(recompressed(image.permute(1, 2, 0).numpy(), quality).copy()).permute(2, 0, 1)
-    return torch.stack([torch.from_numpy(recompressed(channel.numpy(), quality).copy()) for channel in image])
+def _recompress_planes(image: npt.NDArray[np.uint8], quality: int) -> None:
+    """Re-encodes a picture (C, H, W) in place."""
+    planes = [Image.fromarray(plane) for plane in image]
+    if len(planes) == 3:
+        decoded = _recompressed(Image.merge("RGB", planes), quality).split()
+    else:
+        decoded = tuple(_recompressed(plane, quality) for plane in planes)
+    for target, plane in zip(image, decoded, strict=True):
+        target[:] = np.asarray(plane)
+
+
+def _recompressed(picture: Image.Image, quality: int) -> Image.Image:
+    memory = io.BytesIO()
+    picture.save(memory, "JPEG", quality=quality)
+    return Image.open(memory)
