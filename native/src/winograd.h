@@ -91,8 +91,8 @@ template <int Pixels, int Vectors>
 static void winograd_tile(const float *weights, const float *const *inputs, int64_t channels, float *products,
                           WeightsAhead *ahead) {
     constexpr int width = Vectors * kLanes;
-    Vector products_of[Pixels][Vectors] = {};
-    Sums<Pixels, Vectors, false> sums(products_of);
+    const Vector zeros[Pixels][Vectors] = {};
+    Sums<Pixels, Vectors, false> sums(zeros);
     const float *pointers[Pixels];
 #pragma GCC unroll 16
     for (int pixel = 0; pixel < Pixels; ++pixel) {
@@ -103,12 +103,11 @@ static void winograd_tile(const float *weights, const float *const *inputs, int6
     } else {
         add_rows<false>(weights, pointers, channels, sums, later);
     }
-    sums.write_to(products_of);
 #pragma GCC unroll 16
     for (int pixel = 0; pixel < Pixels; ++pixel) {
 #pragma GCC unroll 4
         for (int vector = 0; vector < Vectors; ++vector) {
-            store(products + pixel * width + vector * kLanes, products_of[pixel][vector]);
+            store(products + pixel * width + vector * kLanes, sums.whole[pixel][vector]);
         }
     }
 }

@@ -2,9 +2,10 @@
 // nearly as much as all of them and is a quarter of the memory.
 #pragma once
 
-#include "saccade/types.h"
 #include <cstdint>
 #include <vector>
+
+#include "saccade/types.h"
 
 namespace saccade {
 
