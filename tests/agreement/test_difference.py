@@ -19,6 +19,13 @@ def test_relative_error_is_infinite_where_shape_or_nan_differs() -> None:
     assert relative_error([], right) == math.inf
 
 
+def test_complex_numbers_are_judged_by_both_parts() -> None:
+    right = torch.tensor([3.0 + 4.0j, 0.0])
+    assert relative_error([right + 1.0j], [right]) == pytest.approx(math.sqrt(2) / 5)
+    assert relative_error([right.conj()], [right]) == pytest.approx(8 / 5)
+    assert relative_error([right], [right]) == 0.0
+
+
 def test_a_nan_in_both_places_is_no_error() -> None:
     outputs = [torch.tensor([1.0, math.nan])]
     assert relative_error(outputs, outputs) == 0.0

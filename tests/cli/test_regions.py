@@ -9,8 +9,8 @@ import pytest
 
 
 def test_regions_compares_boxes_with_the_engine_and_a_dense_pass(call, clip, factory, tmp_path):
-    ended = call("regions", clip, "--model", "small_networks:segmenter", "--threshold", 60, "--pixels", 5, "--limit", 6,
-                 "--json", tmp_path / "r.json", "--output", tmp_path / "o.mp4")  # fmt: skip
+    ended = call("regions", clip, "--model", "small_networks:segmenter", "--threshold", 60, "--pixels", 5,
+                 "--frames", 6, "--json", tmp_path / "r.json", "--output", tmp_path / "o.mp4")  # fmt: skip
     assert ended.code == 0, ended.err
     assert "5 frames behind the first" in ended.out
     found = json.loads((tmp_path / "r.json").read_text())
@@ -28,7 +28,7 @@ def test_regions_compares_boxes_with_the_engine_and_a_dense_pass(call, clip, fac
 
 
 def test_regions_takes_frames_of_another_size(call, clip, factory, tmp_path):
-    ended = call("regions", clip, "--model", "small_networks:segmenter", "--size", "30x40", "--limit", 3)
+    ended = call("regions", clip, "--model", "small_networks:segmenter", "--size", "30x40", "--frames", 3)
     assert ended.code == 0, ended.err
 
 

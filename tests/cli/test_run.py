@@ -46,14 +46,14 @@ def test_run_writes_video_events_and_report_and_prints_a_table(call, clip, facto
 
 
 def test_run_of_every_third_frame_up_to_a_limit_takes_just_those(call, clip, factory, tmp_path):
-    ended = call("run", clip, "--model", factory, "--every", 3, "--limit", 3, "--events", tmp_path / "e.jsonl")
+    ended = call("run", clip, "--model", factory, "--every", 3, "--frames", 3, "--events", tmp_path / "e.jsonl")
     assert ended.code == 0
     events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
     assert [event["index"] for event in events] == [0, 3, 6]
 
 
 def test_outputs_of_another_shape_are_summarised_by_shape_and_norm(call, clip, factory, tmp_path):
-    call("run", clip, "--model", "small_networks:segmenter", "--size", "30x40", "--limit", 1, "--events",
+    call("run", clip, "--model", "small_networks:segmenter", "--size", "30x40", "--frames", 1, "--events",
          tmp_path / "e.jsonl")  # fmt: skip
     outputs = json.loads((tmp_path / "e.jsonl").read_text())["outputs"]
     assert outputs["output"]["shape"] == [1, 2, 30, 40]
@@ -114,7 +114,7 @@ def test_a_mistake_ends_with_code_2_and_one_line_and_leaves_nothing(call, clip, 
     ],
 )
 def test_a_number_that_would_spoil_every_frame_is_refused(call, clip, factory, option, number):
-    ended = call("run", clip, "--model", factory, f"{option}={number}", "--limit", 1)
+    ended = call("run", clip, "--model", factory, f"{option}={number}", "--frames", 1)
     assert ended.code == 2
     assert ended.out == ""
     assert number in ended.err
@@ -132,7 +132,7 @@ def test_an_onnx_file_that_fits_one_size_is_refused_at_another_in_one_line(call_
     out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
     graph = helper.make_graph(nodes, "graph", [frame], [out], [sizes, weight])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
-    told = call_refused("run", clip, "--model", tmp_path / "m.onnx", "--size", "40x40", "--limit", 2)
+    told = call_refused("run", clip, "--model", tmp_path / "m.onnx", "--size", "40x40", "--frames", 2)
     assert "Reshape 'cut'" in told
     assert "exported for, 'frame' as (1, 3, 48, 64)" in told
 

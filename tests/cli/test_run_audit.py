@@ -91,7 +91,7 @@ def test_a_mistake_ends_with_code_2_and_one_line_and_leaves_nothing(call_refused
 
 def test_a_detectors_boxes_are_in_the_events_in_pixels_of_the_picture(call, clip, factory, tmp_path):
     (tmp_path / "run_detectors.py").write_text(DETECTOR)
-    ended = call("run", clip, "--model", "run_detectors:detector", "--size", "32x32", "--limit", 1, "--events",
+    ended = call("run", clip, "--model", "run_detectors:detector", "--size", "32x32", "--frames", 1, "--events",
                  tmp_path / "e.jsonl", "--output", tmp_path / "o.mp4")  # fmt: skip
     assert ended.code == 0, ended.err
     found = json.loads((tmp_path / "e.jsonl").read_text())["outputs"]["detections"]
@@ -99,3 +99,24 @@ def test_a_detectors_boxes_are_in_the_events_in_pixels_of_the_picture(call, clip
     # Every cell's box is centred on the cell's corner and half as large as the picture of 48 x 64.
     assert [0.0, 0.0, 16.0, 12.0] in [find["box"] for find in found]
     assert all(0.25 < find["score"] <= 0.9 and find["class"] in (0, 1, 2) for find in found)
+
+
+def test_classes_are_called_by_the_names_in_a_file(call, clip, factory, tmp_path):
+    (tmp_path / "run_detectors.py").write_text(DETECTOR)
+    (tmp_path / "names.txt").write_text("cat\n  döner  \n", encoding="utf-8-sig")
+    ended = call("run", clip, "--model", "run_detectors:detector", "--size", "32x32", "--frames", 1, "--events",
+                 tmp_path / "e.jsonl", "--class-names", tmp_path / "names.txt")  # fmt: skip
+    assert ended.code == 0, ended.err
+    found = json.loads((tmp_path / "e.jsonl").read_text())["outputs"]["detections"]
+    named = {0: "cat", 1: "döner", 2: None}  # the file says nothing of the third class
+    assert all(find.get("name") == named[find["class"]] for find in found)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "No such file"), (b"", "holds no class name"), (b"\xff\xfe\x00c", "no UTF-8 text")]
+)
+def test_names_that_cannot_be_read_are_refused(call_refused, clip, metrics, tmp_path, content, told):
+    if content is not None:
+        (tmp_path / "names.txt").write_bytes(content)
+    given = ("run", clip, "--model", metrics, "--events", "e.jsonl", "--class-names", tmp_path / "names.txt")
+    assert told in call_refused(*given)

@@ -98,7 +98,7 @@ def test_a_trained_network_watches_a_video(
     words = ("train", "cifar100-short", "--data", squares, "--output", tmp_path / "run", "--gate", "das", *TINY)
     assert call(*words).code == 0
     report = tmp_path / "report.json"
-    ended = call("run", clip, "--model", tmp_path / "run" / "last.safetensors", "--limit", 3, "--json", report)
+    ended = call("run", clip, "--model", tmp_path / "run" / "last.safetensors", "--frames", 3, "--json", report)
     assert ended.code == 0, ended.err
     assert json.loads(report.read_text())
 

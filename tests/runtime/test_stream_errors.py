@@ -43,6 +43,15 @@ def test_a_frame_of_the_wrong_channel_count_raises_an_error_that_says_what_to_do
         assert stream.report().frames == 2
 
 
+@pytest.mark.parametrize("started", [False, True])
+def test_a_sparse_frame_raises_an_error_that_says_what_to_do(model, started) -> None:
+    stream = saccade.incremental(model)
+    if started:
+        stream(frame())
+    with pytest.raises(FrameError, match=r"layout torch.sparse_coo was given.*frame\.to_dense\(\)"):
+        stream(frame().to_sparse())
+
+
 def test_a_frame_that_is_empty_or_smaller_than_a_window_raises_an_error(model) -> None:
     stream = saccade.incremental(nn.Sequential(nn.Conv2d(3, 4, 5)).eval())
     with pytest.raises(FrameError, match="at least 1"):

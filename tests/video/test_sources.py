@@ -117,12 +117,24 @@ def test_folder_without_images_is_refused(tmp_path):
         open_source(str(tmp_path))
 
 
-def test_folder_with_a_broken_image_is_read_up_to_it_and_says_so(tmp_path):
-    Image.new("RGB", (8, 6)).save(tmp_path / "0.png")
+def test_folder_with_a_broken_image_is_read_without_it_and_says_so(tmp_path):
+    for name in ("0.png", "2.png"):
+        Image.new("RGB", (8, 6)).save(tmp_path / name)
     (tmp_path / "1.png").write_bytes(b"broken")
+    with open_source(str(tmp_path), frame_rate=5) as source:
+        assert [(frame.index, frame.time) for frame in source] == [(0, 0.0), (2, 0.4)]
+    assert "1 of the 3 images" in source.truncated
+    assert "1.png" in source.truncated
+
+
+def test_folder_whose_first_image_is_broken_is_read_and_one_of_broken_images_refused(tmp_path):
+    (tmp_path / "0.png").write_bytes(b"broken")
+    with pytest.raises(SourceError, match="none of the 1 images"):
+        open_source(str(tmp_path))
+    Image.new("RGB", (8, 6)).save(tmp_path / "1.png")
     with open_source(str(tmp_path)) as source:
-        assert len(list(source)) == 1
-    assert "after 1 of 2 images" in source.truncated
+        assert source.size == (6, 8)
+        assert [frame.index for frame in source] == [1]
 
 
 def test_missing_webcam_is_refused_in_one_line(tmp_path, monkeypatch):

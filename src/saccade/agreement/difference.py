@@ -80,13 +80,18 @@ def described(outputs: Any) -> str:
 
 
 def _relative(output: Tensor, right: Tensor) -> float:
-    output, right = output.double(), right.double()
+    output, right = _as_double(output), _as_double(right)
     if torch.equal(output.nan_to_num(), right.nan_to_num()) and torch.equal(output.isnan(), right.isnan()):
         return 0.0
     distance, size = float((output - right).norm()), float(right.norm())
     if not math.isfinite(distance) or size == 0.0:
         return math.inf
     return distance / size
+
+
+def _as_double(tensor: Tensor) -> Tensor:
+    """Returns the tensor in float64; of complex numbers, the real and the imaginary parts."""
+    return torch.view_as_real(tensor.resolve_conj()).double() if tensor.is_complex() else tensor.double()
 
 
 def _identical(output: Tensor, right: Tensor) -> bool:

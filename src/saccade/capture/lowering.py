@@ -10,7 +10,7 @@ import torch.utils._pytree as pytree
 
 from saccade.capture.builder import GraphBuilder, NotNative, is_value
 from saccade.capture.layout import Value
-from saccade.graph import Registry
+from saccade.graph import Registry, torch_operator
 
 Lowering = Callable[..., Any]
 """Takes the builder and then the ATen operator's own arguments, Values in the tensors' places; returns its results."""
@@ -36,14 +36,6 @@ def lowers(*targets: str) -> Callable[[AnyLowering], AnyLowering]:
     return add
 
 
-def resolve_target(target: str) -> Callable[..., Any]:
-    """Returns the torch operator named ``target``, such as "aten.roll.default"."""
-    found: Any = torch.ops
-    for part in target.split("."):
-        found = getattr(found, part)
-    return found  # type: ignore[no-any-return]
-
-
 def meta_results(target: str, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
     """Returns the results' shapes and dtypes as tensors on the meta device."""
 
@@ -53,7 +45,7 @@ def meta_results(target: str, arguments: Sequence[Any], keywords: dict[str, Any]
         return leaf.to("meta") if isinstance(leaf, torch.Tensor) else leaf
 
     arguments, keywords = pytree.tree_map(on_meta, (list(arguments), keywords), is_leaf=is_value)
-    return resolve_target(target)(*arguments, **keywords)
+    return torch_operator(target)(*arguments, **keywords)
 
 
 def lower(
@@ -82,7 +74,7 @@ def lower(
     elif any(isinstance(leaf, Value) for leaf in leaves) or is_random(target):
         return _lower_or_fall_back(builder, target, arguments, keywords, results)
     with torch.no_grad():
-        return resolve_target(target)(*arguments, **keywords)
+        return torch_operator(target)(*arguments, **keywords)
 
 
 def _lower_or_fall_back(
@@ -104,4 +96,4 @@ def _lower_or_fall_back(
 
 def is_random(target: str) -> bool:
     """Tells whether an operator draws random numbers, so that it must not be folded."""
-    return torch.Tag.nondeterministic_seeded in getattr(resolve_target(target), "tags", ())
+    return torch.Tag.nondeterministic_seeded in getattr(torch_operator(target), "tags", ())

@@ -82,7 +82,7 @@ def regions(
     ] = Against.previous,
     policy: Annotated[str, typer.Option(help="The engine's policy.")] = "exact",
     size: Annotated[str | None, typer.Option(help="The frame as HxW; the video's own size by default.")] = None,
-    limit: Annotated[int, typer.Option(min=2, help="Stop after so many frames.")] = 50,
+    frames: Annotated[int, typer.Option(min=2, help="Stop after so many frames.")] = 50,
     threads: Annotated[int, typer.Option(min=1, help="Threads of every contender.")] = 1,
     output: Annotated[Path | None, typer.Option(help="Video to write: shows the boxes.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Results to write as JSON.")] = None,
@@ -100,8 +100,8 @@ def regions(
     if json_file is not None:
         check_writable(json_file, "the results")
     with ExitStack() as stack:
-        frames = stack.enter_context(open_source(source))
-        sink = stack.enter_context(VideoSink(output, frames.frame_rate or 25.0)) if output else None
+        video = stack.enter_context(open_source(source))
+        sink = stack.enter_context(VideoSink(output, video.frame_rate or 25.0)) if output else None
         chosen = choose_model(model, weights)
         if not isinstance(chosen.model, torch.nn.Module):
             raise UnknownModelError(
@@ -114,13 +114,13 @@ def regions(
         stack.enter_context(torch.inference_mode())
         chosen = replace(chosen, preprocessing=replace(chosen.preprocessing, size=parse_size(size)))
         contest = _Contest.of(chosen, rule, against is Against.consumed, policy, threads)
-        for frame in _progress(frames, limit):
+        for frame in _progress(video, frames):
             contest.show(frame.rgb, sink)
     if contest.frames < 2:
-        raise SourceError(f"{frames.name!r} has {contest.frames} frames; expected at least 2 to compare")
+        raise SourceError(f"{video.name!r} has {contest.frames} frames; expected at least 2 to compare")
     _print(contest)
     if json_file is not None:
-        _write(json_file, contest, frames.name, model, rule)
+        _write(json_file, contest, video.name, model, rule)
 
 
 @dataclass
@@ -205,15 +205,15 @@ def _resized(rgb: Any, size: tuple[int, int] | None) -> Any:
     return np.asarray(Image.fromarray(rgb).resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
-def _progress(frames: Any, limit: int) -> Any:
+def _progress(video: Any, frames: int) -> Any:
     import itertools
 
     from rich.console import Console
     from rich.progress import track
 
-    expected = min(frames.frames_expected or limit, limit)
+    expected = min(video.frames_expected or frames, frames)
     console = Console(stderr=True)
-    return track(itertools.islice(iter(frames), limit), "watching", total=expected, console=console)
+    return track(itertools.islice(iter(video), frames), "watching", total=expected, console=console)
 
 
 def _print(contest: _Contest) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,12 +103,15 @@ def run(
     decoder: Annotated[
         str | None, typer.Option(help="What reads boxes from the outputs: fastestdet, torchvision or ultraface.")
     ] = None,
+    class_names: Annotated[
+        Path | None, typer.Option(help="A text file of the classes' names, one a line; known of torchvision's weights.")
+    ] = None,
     size: SizeOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
     output: Annotated[Path | None, typer.Option(help="Video to write: shows what was recomputed.")] = None,
     events: Annotated[Path | None, typer.Option(help="JSON lines to write: one object a frame.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Process every n-th frame only.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many processed frames.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many processed frames.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Report to write as JSON.")] = None,
     scale: ScaleOption = None,
     mean: MeanOption = None,
@@ -117,6 +120,7 @@ def run(
     letterbox: LetterboxOption = False,
 ) -> None:
     """Run a model over a video and recompute only what changed."""
+    from saccade.cli.class_names import read_class_names
     from saccade.cli.ignored import IgnoredRegions
     from saccade.cli.models import choose_model
     from saccade.cli.moving_camera import check_moving_camera
@@ -125,31 +129,33 @@ def run(
 
     check_moving_camera(moving_camera, margin, ignore is not None or bool(ignore_box))
     ignored = IgnoredRegions.read(ignore, ignore_box or [])
+    names = () if class_names is None else read_class_names(class_names)
     audits = _checked_audits(audit, error_limit, metric, decoder)
     if json_file is not None:
         check_writable(json_file, "the report")
     changes = preprocessing_changes(size, scale, mean, std, channels, letterbox)
     interrupted = False
     with ExitStack() as stack:
-        frames = stack.enter_context(open_source(source))
-        if hasattr(frames, "notify"):
-            frames.notify = lambda line: typer.echo(f"saccade: {line}", err=True)
-        sinks = _Sinks.open(stack, output, events, (frames.frame_rate or 25.0) / every)
+        video = stack.enter_context(open_source(source))
+        if hasattr(video, "notify"):
+            video.notify = lambda line: typer.echo(f"saccade: {line}", err=True)
+        sinks = _Sinks.open(stack, output, events, (video.frame_rate or 25.0) / every)
         chosen = choose_model(model, weights)
+        chosen = replace(chosen, categories=names or chosen.categories)
         if chosen.warning:
             typer.echo(f"saccade: warning: {chosen.warning}", err=True)
         preprocessing = changed(chosen.preprocessing, changes)
-        mask = ignored.mask(frames.size, preprocessing)
+        mask = ignored.mask(video.size, preprocessing)
         stream = _stream(chosen.model, policy, threads, audits, mask, (moving_camera, margin))
         watch = _Watch(stream, chosen, preprocessing, sinks, decoder or "")
         try:
-            with _progress(frames, every, limit) as advance:
-                for frame in _chosen_frames(frames, every, limit):
+            with _progress(video, every, frames) as advance:
+                for frame in _chosen_frames(video, every, frames):
                     watch.process(frame)
                     advance(str(watch.tally))
         except KeyboardInterrupt:
             interrupted = True
-    _finish(stream, watch.tally, frames, chosen, json_file)
+    _finish(stream, watch.tally, video, chosen, json_file)
     if interrupted:
         typer.echo(f"saccade: interrupted after {watch.tally.frames} frames; what was processed is kept", err=True)
         raise typer.Exit(INTERRUPTED)
@@ -249,15 +255,15 @@ def _stream(
     return saccade.incremental(model, policy=policy, threads=threads, ignore=ignore, **audits)
 
 
-def _chosen_frames(source: FrameSource, every: int, limit: int | None) -> Iterator[Frame]:
-    """Yields every n-th frame, at most ``limit`` of them."""
+def _chosen_frames(source: FrameSource, every: int, count: int | None) -> Iterator[Frame]:
+    """Yields every n-th frame, at most ``count`` of them."""
     done = 0
     for frame in source:
         if frame.index % every:
             continue
         yield frame
         done += 1
-        if done == limit:
+        if done == count:
             return
 
 
@@ -305,13 +311,13 @@ def _picture(frame: Frame, cost: FrameCost, stream: Any, finds: list[Find], note
 
 
 @contextmanager
-def _progress(source: FrameSource, every: int, limit: int | None) -> Iterator[Any]:
+def _progress(source: FrameSource, every: int, count: int | None) -> Iterator[Any]:
     """Shows a progress bar on stderr; gives the function that advances it by a frame."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     total = -(-source.frames_expected // every) if source.frames_expected else None
-    total = limit if limit is not None and (total is None or limit < total) else total
+    total = count if count is not None and (total is None or count < total) else total
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -32,6 +32,7 @@ from saccade.graph.operators import (
     TransposedConvolution,
     Upsample,
 )
+from saccade.graph.overload import torch_operator
 from saccade.graph.registry import Registry
 
 __all__ = [
@@ -68,4 +69,5 @@ __all__ = [
     "Transmission",
     "TransposedConvolution",
     "Upsample",
+    "torch_operator",
 ]

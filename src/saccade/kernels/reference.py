@@ -9,7 +9,7 @@ import torch
 import torch.utils._pytree as pytree
 
 from saccade.errors import FrameError
-from saccade.graph import Fallback, Graph, Operator, Reference
+from saccade.graph import Fallback, Graph, Operator, Reference, torch_operator
 from saccade.kernels.activation.reference import reference as activation
 from saccade.kernels.adaptive_average_pool.reference import reference as adaptive_average_pool
 from saccade.kernels.average_pool.reference import reference as average_pool
@@ -60,14 +60,6 @@ REFERENCES: dict[str, Callable[..., torch.Tensor]] = {
 """The definition of every native operator, by its kind."""
 
 
-def resolve_target(target: str) -> Callable[..., Any]:
-    """Returns the torch operator named ``target``, such as "aten.roll.default"."""
-    found: Any = torch.ops
-    for part in target.split("."):
-        found = getattr(found, part)
-    return found  # type: ignore[no-any-return]
-
-
 def as_read(frame: torch.Tensor) -> torch.Tensor:
     """Returns an input as operators read it: uint8 as float32, any other type as it is."""
     return frame.float() if frame.dtype == torch.uint8 else frame
@@ -96,7 +88,7 @@ def run_fallback(operator: Fallback, tensors: Mapping[str, torch.Tensor]) -> tup
         (list(operator.arguments), operator.keywords),
         is_leaf=lambda leaf: isinstance(leaf, Reference),
     )
-    result = resolve_target(operator.target)(*arguments, **keywords)
+    result = torch_operator(operator.target)(*arguments, **keywords)
     return tuple(leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor))
 
 

@@ -50,8 +50,7 @@ def as_taken(frame: torch.Tensor, expected: Tensor) -> torch.Tensor:
             f"a frame of shape {tuple(frame.shape)} was given; this program was compiled for {expected.shape}: "
             "compile another, or use saccade.incremental, which adapts"
         )
-    if not frame.is_cpu:  # many times as fast to ask as the device's type
-        raise FrameError(f"a frame on {frame.device} was given; expected one on the CPU: call frame.cpu()")
+    check_residence(frame)
     if frame.dtype != expected.dtype:
         if frame.is_floating_point() and not expected.dtype.is_floating_point:
             raise FrameError(
@@ -63,6 +62,14 @@ def as_taken(frame: torch.Tensor, expected: Tensor) -> torch.Tensor:
     if frame.requires_grad:
         frame = frame.detach()
     return frame if frame.is_contiguous() else frame.contiguous()
+
+
+def check_residence(frame: torch.Tensor) -> None:
+    """Raises FrameError where a frame does not lie on the CPU as a dense tensor."""
+    if not frame.is_cpu:  # many times as fast to ask as the device's type
+        raise FrameError(f"a frame on {frame.device} was given; expected one on the CPU: call frame.cpu()")
+    if frame.layout is not torch.strided:
+        raise FrameError(f"a frame of layout {frame.layout} was given; expected a dense tensor: call frame.to_dense()")
 
 
 def mask_of(policy: Policy, frame: torch.Tensor, reference: torch.Tensor | None) -> torch.Tensor | None:

@@ -18,7 +18,7 @@ from saccade.capture.onnx_file import onnx_input_names
 from saccade.errors import CaptureError, FrameError, ModelError
 from saccade.graph import Graph, Tensor
 from saccade.policy import Policy, resolve_policy
-from saccade.runtime.arriving import tensors_of
+from saccade.runtime.arriving import check_residence, tensors_of
 from saccade.runtime.audit import Audit, Auditor
 from saccade.runtime.audit_report import Audited
 from saccade.runtime.call import CallForm, in_order, parameter_names
@@ -320,8 +320,7 @@ def _check_frames(model: Model, arguments: tuple[Any, ...], keywords: dict[str, 
     if others and not isinstance(model, torch.nn.Module):
         raise FrameError(f"{', '.join(others)} given among the inputs of {os.fspath(model)}; expected tensors only")
     for frame in tensors:
-        if frame.device.type != "cpu":
-            raise FrameError(f"a frame on {frame.device} was given; expected one on the CPU: call frame.cpu()")
+        check_residence(frame)
     first = _first_convolution(model)
     if first is None or len(tensors) != 1 or keywords:
         return

@@ -12,17 +12,21 @@ from saccade.errors import SourceError
 from saccade.video.frame import Frame, FrameSource
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+NAMED = 5
+"""Unreadable images that a message names."""
 
 
 class FolderSource(FrameSource):
     """The images of a folder, in the order of their names.
+
+    One that cannot be read is left out, and ``truncated`` tells of it.
 
     Args:
         path: the folder; files that are not images by their suffix are passed over.
         frame_rate: frames per second that the images stand for.
 
     Raises:
-        SourceError: when the folder holds no image, or its first one cannot be read.
+        SourceError: when the folder holds no image, or none that can be read.
     """
 
     def __init__(self, path: Path, frame_rate: float) -> None:
@@ -37,18 +41,36 @@ class FolderSource(FrameSource):
                 f"the folder {self.name!r} holds no image: expected files ending in {', '.join(SUFFIXES)}"
             )
         self.frames_expected = len(self._files)
-        height, width = _read(self._files[0]).shape[:2]
-        self.size = (height, width)
+        self.size = self._size_of_the_first()
 
     def __iter__(self) -> Iterator[Frame]:
         assert self.frame_rate is not None
+        unreadable: list[str] = []
         for index, file in enumerate(self._files):
             try:
                 rgb = _read(file)
-            except SourceError as error:
-                self.truncated = f"{self.name!r} breaks off after {index} of {len(self._files)} images: {error}"
-                return
+            except SourceError:
+                unreadable.append(file.name)
+                self.truncated = self._what_is_missing(unreadable)
+                continue
             yield Frame(index, index / self.frame_rate, rgb)
+
+    def _size_of_the_first(self) -> tuple[int, int]:
+        for file in self._files:
+            try:
+                height, width = _read(file).shape[:2]
+            except SourceError:
+                continue
+            return height, width
+        raise SourceError(
+            f"none of the {len(self._files)} images in {self.name!r}, {self._files[0].name!r} among them, can be read; "
+            "replace them"
+        )
+
+    def _what_is_missing(self, unreadable: list[str]) -> str:
+        count = f"{len(unreadable)} of the {len(self._files)} images in {self.name!r}"
+        names = ", ".join(unreadable[:NAMED]) + (", ..." if len(unreadable) > NAMED else "")
+        return f"{count} could not be read and were left out: {names}; replace or remove what is broken"
 
     def close(self) -> None:
         """Does nothing: each image is closed as soon as it is read."""
