@@ -69,6 +69,13 @@ saccade::ConvolutionShape convolution_shape(const Floats &weight, const std::vec
             groups};
 }
 
+saccade::PoolArguments pool(const std::vector<int> &kernel, const std::vector<int> &stride,
+                            const std::vector<int> &padding, const std::vector<int> &dilation, bool count_include_pad,
+                            int divisor) {
+    return {kernel.at(0),  kernel.at(1),  stride.at(0),   stride.at(1),   padding.at(0),     padding.at(1),
+            padding.at(2), padding.at(3), dilation.at(0), dilation.at(1), count_include_pad, divisor};
+}
+
 // Weight, bias, stride, padding, dilation, groups, and the activation's name and parameters.
 using Layer = std::tuple<Floats, std::optional<Floats>, std::vector<int>, std::vector<int>, std::vector<int>, int,
                          std::string, float, float>;
@@ -211,6 +218,17 @@ NB_MODULE(native, module) {
             "name"_a, "input"_a, "output"_a, "residual"_a, "expansion"_a.none(), "expanded"_a, "depthwise"_a,
             "projection"_a.none())
         .def(
+            "add_pooled_convolution",
+            [](ProgramHandle &self, const std::string &name, int input, int output, const Layer &convolution,
+               const std::array<int, 2> &expanded, const std::vector<int> &kernel, const std::vector<int> &stride,
+               const std::vector<int> &padding, const std::vector<int> &dilation) {
+                return self.add(saccade::make_pooled_convolution(*self.program, name, input, output,
+                                                                 convolution_layer(convolution), expanded,
+                                                                 pool(kernel, stride, padding, dilation, true, 0)));
+            },
+            "name"_a, "input"_a, "output"_a, "convolution"_a, "expanded"_a, "kernel"_a, "stride"_a, "padding"_a,
+            "dilation"_a)
+        .def(
             "add_scaled_convolution",
             [](ProgramHandle &self, const std::string &name, int features, int scale, int output, int residual,
                const Layer &layer) {
@@ -287,9 +305,7 @@ NB_MODULE(native, module) {
              [](ProgramHandle &self, const std::string &name, int input, int output, bool largest,
                 std::vector<int> kernel, std::vector<int> stride, std::vector<int> padding, std::vector<int> dilation,
                 bool count_include_pad, int divisor) {
-                 const saccade::PoolArguments arguments = {
-                     kernel.at(0),  kernel.at(1),  stride.at(0),   stride.at(1),   padding.at(0),     padding.at(1),
-                     padding.at(2), padding.at(3), dilation.at(0), dilation.at(1), count_include_pad, divisor};
+                 const auto arguments = pool(kernel, stride, padding, dilation, count_include_pad, divisor);
                  const auto make = largest ? saccade::make_max_pool : saccade::make_average_pool;
                  return self.add(make(*self.program, name, input, output, arguments));
              })

@@ -1,7 +1,6 @@
 // A depthwise convolution with a convolution before it and a pointwise one behind it as one operator. What lies between
 // them is computed for a few places at a time, stays in the cache and is not kept.
 #include <algorithm>
-#include <atomic>
 
 #include "convolution_shape.h"
 #include "expanded_strip.h"
@@ -41,21 +40,6 @@ class Places {
     std::array<const float *, kMostPlaces> residuals_;
 };
 
-// What a stream knows of an expansion: where it changed, and how many places the last run computed, those that several
-// strips or threads need more than once.
-class ExpansionMemory final : public OperatorMemory {
-  public:
-    ExpansionMemory(int images, const Expansion &expansion) : map(images, expansion.height, expansion.width) {}
-    ExpansionMemory(const ExpansionMemory &other) : map(other.map), computed(other.computed.load()) {}
-
-    std::unique_ptr<OperatorMemory> clone() const override { return std::make_unique<ExpansionMemory>(*this); }
-    size_t bytes() const override { return static_cast<size_t>(map.places()); }
-    void forget() override {}
-
-    ChangeMap map;
-    std::atomic<int64_t> computed{0};
-};
-
 class DepthwiseBlock final : public Operator {
   public:
     DepthwiseBlock(const Program &program, std::string name, int input, int output, int residual,
@@ -66,7 +50,6 @@ class DepthwiseBlock final : public Operator {
           places_(std::clamp<int64_t>(kBlockFloats / channels_, kFewestPlaces, program.kernels->block_pixels)),
           kernel_scratch_(kernel_scratch(*program.kernels)),
           packed_(*program.kernels, depthwise.weight, depthwise.bias, channels_, shape_, depthwise.activation) {
-        const TensorPlan &source = program.tensors[static_cast<size_t>(input)];
         const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
         const int64_t places = int64_t{target.n} * target.h * target.w;
         place_macs_ = int64_t{channels_} * shape_.kernel_height * shape_.kernel_width;
@@ -81,17 +64,10 @@ class DepthwiseBlock final : public Operator {
         }
         macs = places * place_macs_;
         if (expansion != nullptr) {
-            const ConvolutionShape &shape = expansion->shape;
-            const int taps = shape.kernel_height * shape.kernel_width;
-            expansion_ = std::make_unique<Expansion>(
-                Expansion{PackedConvolution(*program.kernels, expansion->weight, expansion->bias, channels_, source.c,
-                                            1, tap_offsets(layout_of(program, input), shape), expansion->activation),
-                          shape, expanded[0], expanded[1], channels_, int64_t{taps} * source.c * channels_});
-            images_ = source.n;
-            macs += int64_t{source.n} * expanded[0] * expanded[1] * expansion_->place_macs;
-            const auto most = static_cast<int>(kStripFloats / channels_) / shape_.stride_x;
-            const int strips = (target.w + std::max(most, kFewestColumns) - 1) / std::max(most, kFewestColumns);
-            strip_places_ = (target.w + strips - 1) / strips;
+            expansion_ = std::make_unique<Expansion>(make_expansion(program, input, *expansion, channels_, expanded));
+            images_ = target.n;
+            macs += int64_t{images_} * expanded[0] * expanded[1] * expansion_->place_macs;
+            strips_ = Strips::of(target.w, channels_, shape_);
         }
     }
 
@@ -110,7 +86,9 @@ class DepthwiseBlock final : public Operator {
         join_residual(session, *this);
     }
 
-    int64_t scratch_floats() const override { return kernel_scratch_ + places_ * channels_ + strip_floats(); }
+    int64_t scratch_floats() const override {
+        return kernel_scratch_ + places_ * channels_ + (expansion_ == nullptr ? 0 : strips_.floats(channels_));
+    }
 
     void list_weights(std::vector<WeightStretch> &stretches) const override {
         if (expansion_ != nullptr) {
@@ -153,31 +131,19 @@ class DepthwiseBlock final : public Operator {
 
     static constexpr int64_t kBlockFloats = 64 * 1024; // of the depthwise layer's outputs
     static constexpr int64_t kFewestPlaces = 32;
-    static constexpr int64_t kStripFloats = 6 * 1024; // of one row of the expansion
-    static constexpr int kFewestColumns = 8;
     static constexpr int kGap = 4;
 
-    // A strip's columns and rows in the expansion.
-    int columns() const { return window_columns(strip_places_); }
-    int rows() const { return (shape_.kernel_height - 1) * shape_.dilation_y + 1 + 2 * shape_.stride_y; }
-    int window_columns(int places) const {
-        return (places - 1) * shape_.stride_x + (shape_.kernel_width - 1) * shape_.dilation_x + 1;
-    }
-    int64_t strip_floats() const {
-        constexpr int64_t kSlack = 64; // a vector may be read past the last place
-        return expansion_ == nullptr ? 0 : ExpandedStrip::floats(columns(), rows(), channels_) + kSlack;
-    }
-
     void run_strips(Session &session, const ChangeMap &map, int64_t first, int64_t last, float *scratch) const {
-        ExpandedStrip strip(*expansion_, session, session.view(inputs[0]), columns(), rows(),
-                            scratch + kernel_scratch_ + places_ * channels_, scratch);
+        const View input = session.view(inputs[0]);
+        ExpandedStrip strip(*expansion_, session, input, strips_, scratch + kernel_scratch_ + places_ * channels_,
+                            scratch);
         Places places(*this, session, scratch, &strip);
         for (int image = 0; image < map.images(); ++image) {
-            for (int begin = 0; begin < map.width(); begin += strip_places_) {
+            for (int begin = 0; begin < map.width(); begin += strips_.outputs) {
                 strip.begin(image, begin * shape_.stride_x - shape_.pad_left);
                 for_each_run(map, first, last, [&](Run run) {
                     run.first_x = std::max(run.first_x, begin);
-                    run.last_x = std::min(run.last_x, begin + strip_places_);
+                    run.last_x = std::min(run.last_x, begin + strips_.outputs);
                     if (run.image == image && run.first_x < run.last_x) {
                         places.add(run);
                     }
@@ -194,7 +160,7 @@ class DepthwiseBlock final : public Operator {
     int64_t places_, kernel_scratch_;
     int64_t place_macs_ = 0; // of the depthwise layer and the projection
     int images_ = 0;
-    int strip_places_ = 0; // outputs across a strip
+    Strips strips_ = {};
     std::unique_ptr<Expansion> expansion_;
     std::unique_ptr<PackedConvolution> projection_;
     PackedDepthwise packed_;
@@ -245,7 +211,7 @@ void Places::close() {
         const bool ends = op_.projection_ == nullptr;
         const float *source = strip_ == nullptr ? input_.at(stretch_.image, y, x)
                                                 : strip_->window(y, x, (shape.kernel_height - 1) * shape.dilation_y + 1,
-                                                                 op_.window_columns(length));
+                                                                 Strips::columns_of(length, shape));
         kernels_.depthwise(op_.depthwise_, source, strip_ == nullptr ? input_.pixel_stride : op_.channels_,
                            strip_ == nullptr ? input_.row_stride : strip_->row_stride(),
                            ends ? target_.at(stretch_.image, stretch_.y, stretch_.first_x)

@@ -1,10 +1,12 @@
-// What a convolution makes of a strip of columns, a few rows at a time, for a depthwise convolution that goes down the
+// What a convolution makes of a strip of columns, a few rows at a time, for a layer of windows that goes down the
 // strip: each place is computed when a window first needs it, stays in the cache, and is not kept.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstring>
 
+#include "convolution_shape.h"
 #include "packed_convolution.h"
 
 namespace saccade {
@@ -17,17 +19,70 @@ struct Expansion {
     int64_t place_macs;
 };
 
+// An expansion of `input` with `channels` channels on `size` rows and columns.
+inline Expansion make_expansion(const Program &program, int input, const ConvolutionLayer &layer, int channels,
+                                std::array<int, 2> size) {
+    const ConvolutionShape &shape = layer.shape;
+    const int inputs = program.tensors[static_cast<size_t>(input)].c;
+    return {PackedConvolution(*program.kernels, layer.weight, layer.bias, channels, inputs, 1,
+                              tap_offsets(layout_of(program, input), shape), layer.activation),
+            shape,
+            size[0],
+            size[1],
+            channels,
+            int64_t{shape.kernel_height} * shape.kernel_width * inputs * channels};
+}
+
+// What a stream knows of an expansion: where it changed, and how many places the last run computed, those that several
+// strips or threads need more than once.
+class ExpansionMemory final : public OperatorMemory {
+  public:
+    ExpansionMemory(int images, const Expansion &expansion) : map(images, expansion.height, expansion.width) {}
+    ExpansionMemory(const ExpansionMemory &other) : map(other.map), computed(other.computed.load()) {}
+
+    std::unique_ptr<OperatorMemory> clone() const override { return std::make_unique<ExpansionMemory>(*this); }
+    size_t bytes() const override { return static_cast<size_t>(map.places()); }
+    void forget() override {}
+
+    ChangeMap map;
+    std::atomic<int64_t> computed{0};
+};
+
+// How a layer of windows goes down an expansion.
+struct Strips {
+    int outputs;       // of the layer, across a strip
+    int columns, rows; // of the expansion in memory; a window has fewer rows
+
+    // For a layer of `width` columns whose window is `window`.
+    static Strips of(int width, int channels, const ConvolutionShape &window) {
+        constexpr int kRowFloats = 6 * 1024; // of one row of the expansion
+        constexpr int kFewestOutputs = 8;
+        const int most = std::max(kRowFloats / channels / window.stride_x, kFewestOutputs);
+        const int count = (width + most - 1) / most;
+        const int outputs = (width + count - 1) / count;
+        return {outputs, columns_of(outputs, window),
+                (window.kernel_height - 1) * window.dilation_y + 1 + 2 * window.stride_y};
+    }
+
+    // The columns that so many windows side by side reach.
+    static int columns_of(int outputs, const ConvolutionShape &window) {
+        return (outputs - 1) * window.stride_x + (window.kernel_width - 1) * window.dilation_x + 1;
+    }
+
+    int64_t floats(int channels) const {
+        constexpr int64_t kSlack = 64; // a vector may be read past the last place
+        return int64_t{columns} * rows * channels + kSlack;
+    }
+};
+
 class ExpandedStrip {
   public:
-    // Windows are at most `columns` wide and `rows` high. `memory` holds `floats(columns, rows, channels)`; `scratch`
-    // is the kernel's.
-    ExpandedStrip(const Expansion &expansion, Session &session, const View &input, int columns, int rows, float *memory,
+    // `memory` holds `strips.floats(channels)`; `scratch` is the kernel's.
+    ExpandedStrip(const Expansion &expansion, Session &session, const View &input, const Strips &strips, float *memory,
                   float *scratch)
         : expansion_(expansion), kernels_(session.kernels()), ahead_(session.weights_ahead()), input_(input),
-          columns_(columns), rows_(rows), memory_(memory), scratch_(scratch),
-          done_(static_cast<size_t>(rows) * static_cast<size_t>(columns)), extents_(static_cast<size_t>(rows)) {}
-
-    static int64_t floats(int columns, int rows, int channels) { return int64_t{columns} * rows * channels; }
+          columns_(strips.columns), rows_(strips.rows), memory_(memory), scratch_(scratch),
+          done_(static_cast<size_t>(rows_) * static_cast<size_t>(columns_)), extents_(static_cast<size_t>(rows_)) {}
 
     // Begins a strip whose first column may lie in the border, left of the image.
     void begin(int image, int first_column) {
@@ -50,6 +105,20 @@ class ExpandedStrip {
     }
 
     int64_t row_stride() const { return int64_t{columns_} * expansion_.channels; }
+    // Row and column of the expansion that come first in memory, from the first window on.
+    int row() const { return row_; }
+    int column() const { return column_; }
+    // The expansion from there on, as far as it goes; only windows that were asked for hold something.
+    View view() const {
+        return {memory_,
+                expansion_.channels,
+                row_stride(),
+                0,
+                1,
+                expansion_.height - row_,
+                expansion_.width - column_,
+                expansion_.channels};
+    }
     // Places computed so far.
     int64_t computed() const { return computed_; }
 
@@ -129,7 +198,7 @@ class ExpandedStrip {
         }
     }
 
-    // The depthwise layer's padding.
+    // The padding of the layer of windows.
     void pad(int row, int first, int last) {
         std::fill_n(place(row, first), int64_t{last - first} * expansion_.channels, 0.0f);
     }

@@ -6,13 +6,13 @@ import copy
 from collections.abc import Iterator
 
 import pytest
-import torch
 from draws import batches, few, seeds, threads, weights, windows
+from grown_chain import Chain
 from hypothesis import given
 from hypothesis import strategies as st
 from single import check, frames_of
 
-from saccade.graph import Activation, Binary, Convolution, Graph, Operator, Reference, Tensor
+from saccade.graph import Binary, Convolution, Graph
 from saccade.plan import chains
 from saccade.runtime import Program
 
@@ -24,29 +24,6 @@ def expansions_of_any_size_are_not_kept() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chains, "LEAST_ELEMENTS", 0)
         yield
-
-
-class Chain:
-    """A graph that grows by one operator at a time."""
-
-    def __init__(self, *shape: int) -> None:
-        self.tensors = {"input": Tensor("input", shape)}
-        self.operators: list[Operator] = []
-        self.name = "input"
-
-    def add(self, kind: type[Operator], shape: tuple[int, ...], *others: str, **fields: object) -> None:
-        output = f"tensor{len(self.operators)}"
-        self.tensors[output] = Tensor(output, shape)
-        self.operators.append(kind(output, (self.name, *others), (output,), **fields))
-        self.name = output
-
-    def activate(self, function: str | None) -> None:
-        if function is not None:
-            self.add(Activation, self.tensors[self.name].shape, function=function)
-
-    def graph(self) -> Graph:
-        tree = torch.utils._pytree.tree_structure(0)
-        return Graph(("input",), (Reference(self.name),), tree, tuple(self.operators), self.tensors)
 
 
 def block_of(

@@ -124,6 +124,19 @@ def test_small_and_costly_expansions_are_kept(monkeypatch: pytest.MonkeyPatch) -
     assert layers_of(graph) == [["a"], ["b", "c"]]
 
 
+def pool(source: str, target: str) -> MaxPool:
+    return MaxPool(target, (source,), (target,), (3, 3), (1, 1), (1, 1, 1, 1))
+
+
+def test_a_convolution_whose_output_is_pooled_is_not_kept_unless_it_costs_too_much(monkeypatch) -> None:
+    graph = graph_of(pointwise("x", "a"), relu("a", "b"), pool("b", "c"))
+    assert layers_of(graph) == [["a", "c"]]
+    assert layers_of(graph_of(depthwise("x", "a"), pool("a", "b"))) == [["a"], ["b"]]
+    assert layers_of(graph_of(pointwise("x", "a"), pool("a", "b"), outputs=("a", "b"))) == [["a"], ["b"]]
+    monkeypatch.setattr(chains, "MOST_POOLED_PRODUCTS", 3)
+    assert layers_of(graph) == [["a"], ["c"]]
+
+
 def test_what_layers_tell_each_other_is_kept() -> None:
     told = Transmission("t", ("x",), ("t",), "elements")
     graph = graph_of(told, depthwise("t", "a"), pointwise("a", "b"))

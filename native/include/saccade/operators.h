@@ -83,6 +83,10 @@ std::unique_ptr<Operator> make_depthwise_block(const Program &program, std::stri
                                                int residual, const ConvolutionLayer *expansion,
                                                std::array<int, 2> expanded, const ConvolutionLayer &depthwise,
                                                const ConvolutionLayer *projection);
+// A max pooling of what a convolution makes of `expanded` rows and columns; only the pooling's output is kept.
+std::unique_ptr<Operator> make_pooled_convolution(const Program &program, std::string name, int input, int output,
+                                                  const ConvolutionLayer &convolution, std::array<int, 2> expanded,
+                                                  const PoolArguments &pool);
 // A pointwise convolution of the features times `scale`, which has one place an image.
 std::unique_ptr<Operator> make_scaled_convolution(const Program &program, std::string name, int features, int scale,
                                                   int output, int residual, const ConvolutionLayer &layer);

@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from saccade.graph import Binary, Convolution, Fallback, Graph, Operator, Transmission
+from saccade.graph import Binary, Convolution, Fallback, Graph, MaxPool, Operator, Transmission
 from saccade.plan.step import Step
 
 MOST_PRODUCTS = 32
 """An element's multiply-adds up to which an expansion is computed anew where it is read, and not kept."""
-LEAST_ELEMENTS = 1 << 20
+MOST_POOLED_PRODUCTS = 160
+"""The same where a pooling reads it, whose windows overlap less."""
+LEAST_ELEMENTS = 1 << 19
 """Of an expansion's output: what the caches hold is read as fast as it is computed."""
 
 
@@ -19,8 +21,8 @@ def join_chains(graph: Graph, steps: Sequence[Step | Fallback], readers: Mapping
     """Returns the steps with layers joined where nothing else reads what lies between them.
 
     The outputs of a depthwise layer, or of a product with one factor a channel, are computed for a block of places at a
-    time where a pointwise layer reads them. What comes before a depthwise layer is not kept either where computing the
-    places around a change once more takes less time than memory does.
+    time where a pointwise layer reads them. What comes before a depthwise layer or a max pooling is not kept either
+    where computing the places around a change once more takes less time than memory does.
 
     Args:
         graph: what the steps compute.
@@ -51,7 +53,9 @@ def join_chains(graph: Graph, steps: Sequence[Step | Fallback], readers: Mapping
 
 def _fits(graph: Graph, before: Step, step: Step) -> bool:
     if is_depthwise(step.operator):
-        return _expands(graph, before)
+        return _expands(graph, before, MOST_PRODUCTS)
+    if isinstance(step.operator, MaxPool):
+        return _expands(graph, before, MOST_POOLED_PRODUCTS)
     return _is_pointwise(step) and (is_depthwise(before.operator) or _scales(graph, before))
 
 
@@ -74,13 +78,13 @@ def _is_pointwise(step: Step) -> bool:
     )
 
 
-def _expands(graph: Graph, step: Step) -> bool:
+def _expands(graph: Graph, step: Step, most_products: int) -> bool:
     operator = step.operator
     return (
         isinstance(operator, Convolution)
         and step.before is None
         and operator.groups == 1
-        and math.prod(operator.weight.shape[1:]) <= MOST_PRODUCTS
+        and math.prod(operator.weight.shape[1:]) <= most_products
         and math.prod(graph.tensors[step.output].shape) >= LEAST_ELEMENTS
     )
 

@@ -308,6 +308,17 @@ def _pad(program: Program, step: Step, operator: Pad) -> None:
 
 
 def _max_pool(program: Program, step: Step, operator: MaxPool) -> None:
+    if step.before is not None:
+        program.native.add_pooled_convolution(
+            *_ends(program, step),
+            _layer(step.before),
+            list(program.graph.tensors[step.before.output].shape[2:]),
+            list(operator.kernel),
+            list(operator.stride),
+            list(operator.padding),
+            list(operator.dilation),
+        )
+        return
     _pool(program, step, True, operator, operator.dilation, True, 0)
 
 
