@@ -59,6 +59,7 @@ struct Told {
     int32_t *changed;
     int32_t count;
     Mask broken; // lanes of changes that are no finite number
+    Vector largest_change, largest_value;
 };
 
 constexpr uint32_t kAllLanes = (1u << (kLanes - 1) << 1) - 1u;
@@ -71,7 +72,11 @@ static SACCADE_INLINE Mask is_small(Vector value, Vector copy, const float *thre
     return (absolute(value - copy) <= load(thresholds)) | (value_bits == copy_bits);
 }
 
-static SACCADE_INLINE void tell(Told &told, Vector change, Mask small, int32_t channel) {
+static SACCADE_INLINE void tell(Told &told, Vector value, Vector before, Mask small, int32_t channel) {
+    const Vector change = value - before;
+    const Vector change_size = small ? Vector{} : absolute(change), value_size = small ? Vector{} : absolute(value);
+    told.largest_change = change_size > told.largest_change ? change_size : told.largest_change;
+    told.largest_value = value_size > told.largest_value ? value_size : told.largest_value;
     const uint32_t bits = ~bits_of(small) & kAllLanes;
     told.broken |= (change - change != splat(0.0f)) & ~small;
     compress(bits, change, channel, told.changes + told.count, told.changed + told.count);
@@ -98,13 +103,13 @@ static SACCADE_INLINE void transmit_vectors(const float *values, float *copy, co
         const int32_t first = channel + vector * kLanes;
         const Vector value = load(values + first), before = load(copy + first);
         store(copy + first, small[vector] ? before : value);
-        tell(told, value - before, small[vector], first);
+        tell(told, value, before, small[vector], first);
     }
 }
 
 static int32_t transmit(const float *values, float *copy, const float *thresholds, int32_t channels, float *changes,
-                        int32_t *changed, bool *finite) {
-    Told told = {changes, changed, 0, {}};
+                        int32_t *changed, bool *finite, float *largest) {
+    Told told = {changes, changed, 0, {}, load(largest), load(largest + kLanes)};
     int32_t channel = 0;
     for (; channel + 4 * kLanes <= channels; channel += 4 * kLanes) {
         transmit_vectors<4>(values, copy, thresholds, channel, told);
@@ -122,12 +127,14 @@ static int32_t transmit(const float *values, float *copy, const float *threshold
         const Mask small = is_small(value, before, thresholds + channel); // lanes past the last agree
         if (bits_of(small) != kAllLanes) {
             store_partial(copy + channel, small ? before : value, left);
-            tell(told, value - before, small, channel);
+            tell(told, value, before, small, channel);
         }
     }
     if (bits_of(told.broken) != 0) {
         *finite = false;
     }
+    store(largest, told.largest_change);
+    store(largest + kLanes, told.largest_value);
     return told.count;
 }
 

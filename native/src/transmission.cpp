@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -72,6 +73,7 @@ void Transmission::propagate(Session &session) const {
         memory.fresh = false;
         session.own_map(output).set_all();
         copy_changed(session);
+        memory.level = largest_value(session);
         memory.whole = true;
     } else if (sending_ == Sending::elements && rests(memory, input)) {
         session.share_map(output, inputs[0]);
@@ -121,6 +123,20 @@ void Transmission::copy_changed(Session &session) const {
     });
 }
 
+float Transmission::largest_value(Session &session) const {
+    const View source = session.view(inputs[0]);
+    float largest = 0.0f;
+    for_each_run(session.map(output), 0, session.map(output).active(), [&](const Run &run) {
+        for (int x = run.first_x; x < run.last_x; ++x) {
+            const float *place = source.at(run.image, run.y, x);
+            for (int channel = 0; channel < channels_; ++channel) {
+                largest = std::max(largest, std::abs(place[channel]));
+            }
+        }
+    });
+    return largest;
+}
+
 void Transmission::send_elements(Session &session, TransmissionMemory &memory) const {
     const View source = session.view(inputs[0]);
     const View target = session.view(output);
@@ -140,6 +156,8 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
     // Places of few channels are looked at several at a time, since most of them have nothing to tell.
     const bool few = channels_ < kernels.lanes && channels_ * kernels.lanes <= 64;
     const int64_t tasks = (active + kPlacesATask - 1) / kPlacesATask;
+    const auto lanes = static_cast<size_t>(kernels.lanes);
+    std::vector<float> largest(2 * lanes * static_cast<size_t>(tasks), 0.0f);
     session.pool().parallel_for(tasks, [&](int64_t task, int) {
         const int64_t first = task * kPlacesATask;
         int64_t rank = first;
@@ -167,7 +185,7 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
                 const int32_t count = kernels.transmit(
                     value + (x - run.first_x) * source.pixel_stride, copy + (x - run.first_x) * target.pixel_stride,
                     memory.thresholds.data() + memory.row(row + x), channels_, memory.changes.data() + start,
-                    memory.changed.data() + start, &finite);
+                    memory.changed.data() + start, &finite, largest.data() + 2 * lanes * static_cast<size_t>(task));
                 memory.starts[static_cast<size_t>(rank)] = start;
                 start += count;
                 memory.counts[static_cast<size_t>(rank)] = count;
@@ -182,7 +200,7 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
         }
     });
     map.count();
-    memory.whole = !all_finite;
+    memory.whole = !all_finite || leaves_rounding(memory, largest, lanes);
     std::fill(memory.bits.begin(), memory.bits.end(), 0);
     int64_t rank = 0;
     for (const Run &run : input.runs()) {
@@ -196,6 +214,22 @@ void Transmission::send_elements(Session &session, TransmissionMemory &memory) c
             }
         }
     }
+}
+
+// Whether changes are so much larger than the layer's values that what sums lose to rounding would be seen when they
+// are back: a glitch that is over. How large values are follows what is told slowly, since a glitch tells much.
+bool Transmission::leaves_rounding(TransmissionMemory &memory, const std::vector<float> &largest, size_t lanes) const {
+    constexpr float kMost = 1 << 14; // times a float's rounding, that is a thousandth
+    constexpr float kFastest = 2.0f;
+    float change = 0.0f, value = 0.0f;
+    for (size_t first = 0; first < largest.size(); first += 2 * lanes) {
+        for (size_t lane = 0; lane < lanes; ++lane) {
+            change = std::max(change, largest[first + lane]);
+            value = std::max(value, largest[first + lanes + lane]);
+        }
+    }
+    memory.level = std::min(std::max(memory.level, value), memory.level > 0.0f ? kFastest * memory.level : value);
+    return change > kMost * memory.level;
 }
 
 void Transmission::send_places(Session &session, TransmissionMemory &memory) const {

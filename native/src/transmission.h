@@ -84,6 +84,7 @@ class TransmissionMemory final : public OperatorMemory {
     double saved = 0;     // time that consumers saved by them, as they reckon
     double gain = 0;      // of late, what was saved over what comparing took
     int resting = 0;      // frames for which everything is told
+    float level = 0;      // how large values are, about
     bool fresh = true;    // nothing was told yet
     bool whole = true;    // this frame's copy was not told by deltas: consumers recompute
 };
@@ -102,6 +103,8 @@ class Transmission final : public Operator {
   private:
     void send_elements(Session &session, TransmissionMemory &memory) const;
     void send_places(Session &session, TransmissionMemory &memory) const;
+    bool leaves_rounding(TransmissionMemory &memory, const std::vector<float> &largest, size_t lanes) const;
+    float largest_value(Session &session) const;
 
     bool rests(TransmissionMemory &memory, const ChangeMap &input) const;
     // Copies the places of the output's map.

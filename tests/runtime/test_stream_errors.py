@@ -62,7 +62,7 @@ def test_a_frame_that_is_empty_or_smaller_than_a_window_raises_an_error(model) -
 
 
 def test_a_frame_that_is_no_tensor_raises_an_error(model) -> None:
-    with pytest.raises(FrameError, match="no tensor was given"):
+    with pytest.raises(FrameError, match="no tensor but float was given"):
         saccade.incremental(model)([[1.0]])
 
 

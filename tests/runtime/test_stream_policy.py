@@ -106,10 +106,38 @@ def test_a_grey_level_is_a_255th_of_the_last_keyframes_range() -> None:
     stream = saccade.incremental(Maps().eval(), policy=Scripted((Verdict.UPDATE, Verdict.UPDATE)))
     first = frame()
     stream(first)
-    stream(first * 9)
+    stream(first * 1.4)
     stream(first)
     expected = float(first.max() - first.min()) / 255
     assert [history.grey_level for _, history in seen] == pytest.approx([expected, expected])
+
+
+def camera(*, first: torch.Tensor) -> list[torch.Tensor]:
+    """Returns a frame, and sixty of a still picture with noise of half a grey level."""
+    torch.manual_seed(0)
+    still = frame()
+    return [first, *(still + torch.randn(still.shape) / 512 for _ in range(60))]
+
+
+def spoiled(value: float) -> torch.Tensor:
+    first = frame()
+    first[0, 0, 3, 3] = value
+    return first
+
+
+@pytest.mark.parametrize(
+    "first", [frame() / 10, frame() * 0, spoiled(float("inf")), spoiled(float("nan")), spoiled(1e30)]
+)
+def test_a_first_frame_that_is_dark_or_spoiled_does_not_decide_what_a_grey_level_is(first) -> None:
+    frames = camera(first=first)
+    stream = saccade.incremental(Maps().eval(), policy="gate:3")
+    held = []
+    for index, current in enumerate([*frames, frame(seed=1)]):
+        answer = stream(current)
+        held.append(stream.last_frame.macs_done == 0 and index > 0)
+    assert sum(held[20:-1]) > 30
+    assert not held[-1]
+    assert torch.equal(answer, stream.dense(frame(seed=1)))
 
 
 def test_an_answer_that_is_no_verdict_raises_an_error() -> None:

@@ -149,3 +149,32 @@ def test_a_stream_of_ever_new_sizes_keeps_few_programs() -> None:
         assert stream(frame(1, 3, 6, width)).shape == (1, 4, 6, width)
     assert len(stream._programs) == 4
     assert stream(frame(1, 3, 6, 12)).shape == (1, 4, 6, 12)
+
+
+def test_a_report_counts_the_frames_before_their_size_changed_too(model) -> None:
+    stream = saccade.incremental(model, "hold:2", threads=1)
+    for size in ((24, 32), (24, 32), (30, 40), (24, 32)):
+        stream(frame(1, 3, *size))
+    report = stream.report()
+    assert (report.frames, report.frames_before, report.held) == (4, 3, 1)
+    assert report.macs_dense == 3 * saccade.compile(model, frame()).session().macs_dense + (
+        saccade.compile(model, frame(1, 3, 30, 40)).session().macs_dense
+    )
+    assert "4 frames" in str(report)
+    stream.reset()
+    assert stream.report().frames == 0
+
+
+def test_memory_counts_that_of_dense_passes_beside_the_stream(model) -> None:
+    stream = saccade.incremental(model)
+    stream(frame())
+    before = stream.report().memory_bytes
+    stream.dense(frame())
+    assert stream.report().memory_bytes > 1.5 * before
+
+
+def test_nothing_has_changed_after_a_reset(model) -> None:
+    stream = saccade.incremental(model)
+    stream(frame())
+    stream.reset()
+    assert not any(changed.any() for changed in stream.change_maps().values())

@@ -73,6 +73,20 @@ def test_the_error_of_a_tolerant_policy_does_not_grow(policy, monkeypatch) -> No
     assert late < 1.5 * early + 1e-3
 
 
+@pytest.mark.parametrize("policy", ["near", "near:0", "frugal:0.05"])
+@pytest.mark.parametrize("glitch", [1e3, 1e6, 1e30])
+def test_a_glitch_leaves_no_rounding_behind(policy, glitch) -> None:
+    stream = saccade.incremental(Excited().eval(), policy=policy, threads=1)
+    frames = noisy_walk(12)
+    frames[5][..., 8:14, 14:18] = glitch  # as high as the rows that a policy looks at are apart
+    errors = []
+    for frame in frames:
+        answer, dense = stream(frame), stream.dense(frame)
+        errors.append(float((answer - dense).norm() / dense.norm()))
+    bound = {"near": 0.005, "near:0": 1e-4, "frugal:0.05": 0.15}[policy]  # held frames may err by more
+    assert max(errors[:5] + errors[6:]) < bound
+
+
 def test_a_larger_threshold_does_less_work_at_a_larger_error() -> None:
     (small, little), (large, much) = (errors_of(f"frugal:{error}", 30) for error in (0.02, 0.5))
     assert sum(small) < sum(large)

@@ -255,9 +255,10 @@ struct KernelTable {
     bool (*are_finite)(const float *values, int64_t count);
     // The channels of a place that differ from `copy` by more than their threshold, or by NaN: written to `changes` and
     // `changed`, which hold whole vectors, and taken over by `copy`. Returns how many; clears `finite` where a change
-    // is not a finite number.
+    // is not a finite number. `largest` holds two vectors, the largest changes and values of channels that differed, by
+    // lanes, and is updated.
     int32_t (*transmit)(const float *values, float *copy, const float *thresholds, int32_t channels, float *changes,
-                        int32_t *changed, bool *finite);
+                        int32_t *changed, bool *finite, float *largest);
     // Clears `moved` (one byte a place) where `transmit` would return 0, for `count` places without gaps between them,
     // of less than `lanes` channels and at most 64 in as many places as `lanes`; what it cannot tell it sets.
     void (*moved_places)(const float *values, const float *copy, const float *thresholds, int32_t channels,

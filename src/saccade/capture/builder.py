@@ -91,11 +91,7 @@ class GraphBuilder:
         """
         leaves, _ = pytree.tree_flatten((list(arguments), keywords), is_leaf=is_value)
         names = dict.fromkeys(self._as_torch_sees(leaf).tensor for leaf in leaves if isinstance(leaf, Value))
-        arguments, keywords = pytree.tree_map(
-            lambda leaf: self._as_torch_sees(leaf).reference() if isinstance(leaf, Value) else leaf,
-            (list(arguments), keywords),
-            is_leaf=is_value,
-        )
+        arguments, keywords = pytree.tree_map(self._kept, (list(arguments), keywords), is_leaf=is_value)
         flat, tree = pytree.tree_flatten(results)
         name = self.fresh_name(self.scope)
         outputs: list[str] = []
@@ -121,6 +117,12 @@ class GraphBuilder:
             )
         self._operators.append(Fallback(name, tuple(names), tuple(outputs), target, tuple(arguments), keywords, reason))
         return pytree.tree_unflatten(values, tree)
+
+    def _kept(self, leaf: Any) -> Any:
+        """Returns what a fallback keeps of an argument: of a constant a copy, as native operators keep of weights."""
+        if isinstance(leaf, Value):
+            return self._as_torch_sees(leaf).reference()
+        return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
 
     def _as_torch_sees(self, value: Value) -> Value:
         """Returns the value in the dtype that the model sees; only byte inputs differ."""

@@ -59,6 +59,12 @@ class DetectorParts:
     convolutional: ConvolutionalPart
     head_path: tuple[str, ...]
 
+    @property
+    def channels(self) -> int:
+        """Channels of an image."""
+        transform: Any = self.model.transform
+        return len(transform.image_mean)
+
     def shell(self, run: Run) -> nn.Module:
         """Returns a detector that asks ``run`` for its feature maps and head outputs, once for each call.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from saccade.capture import aten  # noqa: F401 - fills the table of lowerings
 from saccade.capture.builder import GraphBuilder
 from saccade.capture.layout import Value
 from saccade.capture.lowering import lower, meta_results
-from saccade.errors import CaptureError, TrainingModeError, UnsupportedDeviceError
+from saccade.errors import CaptureError, ModelError, TrainingModeError, UnsupportedDeviceError
 from saccade.graph import Graph
 
 CHECKS = frozenset(
@@ -42,23 +44,38 @@ def capture_module(model: torch.nn.Module, arguments: tuple[Any, ...], keywords:
         keywords: keyword arguments of its forward.
 
     Returns:
-        The graph; its inputs are the tensors in (arguments, keywords) in pytree order.
+        The graph; its inputs are the tensors in (arguments, keywords) in pytree order. What a forward writes into its
+        own inputs reaches its later layers, and not the caller's tensors.
 
     Raises:
         TrainingModeError: when the model is in training mode.
         UnsupportedDeviceError: when a parameter or an argument is not on the CPU.
+        ModelError: when the model is TorchScript.
         CaptureError: when torch.export fails, or the graph cannot hold what the model does.
     """
     _check(model, arguments, keywords)
     # Outside of inference mode, so that the graph's constants can be differentiated; a model made in it stays in it.
     inside = any(tensor.is_inference() for tensor in (*model.parameters(), *model.buffers()))
     with torch.inference_mode(mode=inside):
-        arguments, keywords = pytree.tree_map(_fresh, (arguments, keywords))
+        arguments, keywords = _fresh((arguments, keywords))
         return graph_of(_export(model, arguments, keywords), arguments, keywords)
 
 
-def _fresh(leaf: Any) -> Any:
-    return leaf.clone() if isinstance(leaf, torch.Tensor) and leaf.is_inference() else leaf
+def _fresh(call: Any) -> Any:
+    """Returns a call that can be traced: no tensor belongs to inference mode, none is given twice.
+
+    Of a tensor that is two arguments at once export makes one, and the other would be deaf.
+    """
+    seen: set[int] = set()
+
+    def fresh(leaf: Any) -> Any:
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        known = id(leaf) in seen
+        seen.add(id(leaf))
+        return leaf.clone() if known or leaf.is_inference() else leaf
+
+    return pytree.tree_map(fresh, call)
 
 
 def check_module(model: torch.nn.Module) -> None:
@@ -67,13 +84,21 @@ def check_module(model: torch.nn.Module) -> None:
     Raises:
         TrainingModeError: when it is in training mode.
         UnsupportedDeviceError: when a parameter or buffer is not on the CPU.
+        ModelError: when a lazy layer has seen no input yet.
     """
-    if model.training:
-        raise TrainingModeError(
-            f"{type(model).__name__} is in training mode, where its output depends on the batch; "
-            "call model.eval() first"
-        )
+    for path, module in model.named_modules():
+        if module.training:
+            part = f"{path!r}, a {type(module).__name__} of {type(model).__name__}," if path else type(model).__name__
+            raise TrainingModeError(
+                f"{part} is in training mode, where its output depends on the batch or on chance; call model.eval() "
+                "first"
+            )
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if torch.nn.parameter.is_lazy(tensor):
+            raise ModelError(
+                f"{name!r} of {type(model).__name__} has no shape yet, as a lazy layer's until its first input; call "
+                "the model once, or load its weights, first"
+            )
         if tensor.device.type != "cpu":
             raise UnsupportedDeviceError(
                 f"{name!r} of {type(model).__name__} is on {tensor.device}, but the engine runs on the CPU; "
@@ -83,6 +108,11 @@ def check_module(model: torch.nn.Module) -> None:
 
 def _check(model: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any] | None) -> None:
     check_module(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ModelError(
+            f"{type(model).__name__} is TorchScript, which torch.export does not take; give the module that it was "
+            "made of, or export that as ONNX"
+        )
     for leaf in pytree.tree_leaves((arguments, keywords)):
         if isinstance(leaf, torch.Tensor) and leaf.device.type != "cpu":
             raise UnsupportedDeviceError(
@@ -95,7 +125,7 @@ def _export(
 ) -> torch.export.ExportedProgram:
     """Returns the exported program in functional ATen operators, composite ones kept whole."""
     try:
-        with _EXPORTING, warnings.catch_warnings(), torch.enable_grad():
+        with _EXPORTING, _unlogged(), warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
             exported = torch.export.export(model, arguments, keywords, strict=False)
             functional: torch.export.ExportedProgram = exported.run_decompositions({})
@@ -109,6 +139,25 @@ def _export(
         ) from cause
 
 
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keeps what torch logs of a failing trace, often the whole graph, out of sight: the error says it in a line."""
+    thread = threading.get_ident()
+
+    def is_of_others(record: logging.LogRecord) -> bool:
+        return record.thread != thread or not record.name.startswith("torch")
+
+    loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
+    handlers = {handler for logger in loggers if isinstance(logger, logging.Logger) for handler in logger.handlers}
+    for handler in handlers:
+        handler.addFilter(is_of_others)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(is_of_others)
+
+
 def graph_of(
     exported: torch.export.ExportedProgram, arguments: tuple[Any, ...], keywords: dict[str, Any] | None
 ) -> Graph:
@@ -118,7 +167,8 @@ def graph_of(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _interpret(exported.graph_module, values, builder)
-    leaves = [_output_leaf(spec, values) for spec in exported.graph_signature.output_specs]
+    specs = exported.graph_signature.output_specs
+    leaves = [_output_leaf(spec, values) for spec in specs if spec.kind != OutputKind.USER_INPUT_MUTATION]
     single = len(arguments) == 1 and not keywords and isinstance(arguments[0], torch.Tensor)
     input_tree = None if single else exported.call_spec.in_spec
     return builder.finish(leaves, exported.call_spec.out_spec, input_tree)

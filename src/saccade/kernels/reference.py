@@ -73,6 +73,10 @@ def fetch(leaf: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
     return tensor if leaf.layout is None else leaf.layout.apply(tensor)
 
 
+LAYOUT_SENSITIVE = frozenset({"aten.as_strided.default", "aten.view.dtype", "aten.view_as_complex.default"})
+"""Operators that ask how their tensor lies in memory: theirs lie as they do where torch runs the whole model."""
+
+
 def run_fallback(operator: Fallback, tensors: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
     """Runs one operator in torch on dense values.
 
@@ -88,6 +92,8 @@ def run_fallback(operator: Fallback, tensors: Mapping[str, torch.Tensor]) -> tup
         (list(operator.arguments), operator.keywords),
         is_leaf=lambda leaf: isinstance(leaf, Reference),
     )
+    if operator.target in LAYOUT_SENSITIVE:
+        arguments = pytree.tree_map_only(torch.Tensor, torch.Tensor.contiguous, arguments)
     result = torch_operator(operator.target)(*arguments, **keywords)
     return tuple(leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor))
 

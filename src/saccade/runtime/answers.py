@@ -23,7 +23,8 @@ class Answers:
     """A copy of outputs.
 
     Attributes:
-        values: of each floating-point output in its shape, or some of them, (runs, 64); contiguous float32.
+        values: of each output in its shape, or some of them, (runs, 64); contiguous float32. Complex numbers have two
+            each, whole numbers and truths are taken as numbers.
     """
 
     values: list[torch.Tensor] = field(default_factory=list)
@@ -52,11 +53,19 @@ class Answers:
 
 def are_finite(outputs: Any) -> bool:
     """Whether every value of a network's outputs is a finite number."""
-    return all(all_finite(tensor) for tensor in _tensors(outputs) if tensor.is_floating_point())
+    return all(
+        all_finite(_real(tensor)) for tensor in _tensors(outputs) if tensor.is_floating_point() or tensor.is_complex()
+    )
 
 
 def _values(outputs: Any) -> list[torch.Tensor]:
-    return [_some(tensor) for tensor in _tensors(outputs) if tensor.is_floating_point()]
+    return [_some(_real(tensor)) for tensor in _tensors(outputs)]
+
+
+def _real(tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.is_floating_point():
+        return tensor
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor.float()
 
 
 def _tensors(outputs: Any) -> Iterator[torch.Tensor]:

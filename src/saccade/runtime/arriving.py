@@ -52,10 +52,10 @@ def as_taken(frame: torch.Tensor, expected: Tensor) -> torch.Tensor:
         )
     check_residence(frame)
     if frame.dtype != expected.dtype:
-        if frame.is_floating_point() and not expected.dtype.is_floating_point:
+        if frame.is_floating_point() != expected.dtype.is_floating_point or frame.is_complex():
             raise FrameError(
-                f"a frame of {frame.dtype} was given; this program was compiled for {expected.dtype}, which cannot "
-                "hold it: convert the frame, compile another program, or use saccade.incremental, which adapts"
+                f"a frame of {frame.dtype} was given; this program was compiled for {expected.dtype}: convert the "
+                "frame as the model expects it, compile another program, or use saccade.incremental, which adapts"
             )
         frame = frame.to(expected.dtype)
     # On a small network every call of torch counts: a frame that needs neither is taken as it is.

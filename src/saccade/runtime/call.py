@@ -84,4 +84,10 @@ def _alike(given: Any, expected: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return f"a tensor {tuple(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {', '.join(map(_shown, value)) or 'nothing'}"
+    if isinstance(value, dict):
+        return f"a dict of {', '.join(f'{key}: {_shown(inner)}' for key, inner in value.items()) or 'nothing'}"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"a {'tensor' if isinstance(value, torch.Tensor) else type(value).__name__} {tuple(value.shape)}"
+    return repr(value)

@@ -15,8 +15,9 @@ from saccade.policy.camera import Landmarks, Motion, estimate_motion
 from saccade.runtime.audit import Audit
 from saccade.runtime.audit_report import Audited
 from saccade.runtime.camera_report import CameraReport, Laid, Laying
+from saccade.runtime.frames import Model
 from saccade.runtime.report import FrameCost, Report
-from saccade.runtime.stream import Model, Stream
+from saccade.runtime.stream import Stream
 
 _STEP = 32
 _FEWEST_LANDMARKS = 12

@@ -6,10 +6,12 @@ import torch
 
 from saccade.agreement import Disagreement
 from saccade.capture.detector import convolutional_part
+from saccade.capture.module import check_module
 from saccade.policy import Ignore, Policy, resolve_policy
 from saccade.runtime.audit import make_audit
 from saccade.runtime.detector import DetectorStream
-from saccade.runtime.stream import Model, Stream
+from saccade.runtime.frames import Model
+from saccade.runtime.stream import Stream
 
 
 def incremental(
@@ -52,4 +54,5 @@ def incremental(
     parts = convolutional_part(model) if isinstance(model, torch.nn.Module) else None
     if parts is None:
         return Stream(model, policy, threads, checked)
+    check_module(parts.model)
     return DetectorStream(parts, policy, threads, checked)

@@ -9,6 +9,7 @@ import torch
 from saccade.capture.detector import DetectorParts
 from saccade.errors import FrameError
 from saccade.policy import Policy
+from saccade.runtime.arriving import check_residence
 from saccade.runtime.audit import Audit
 from saccade.runtime.stream import Stream
 
@@ -46,7 +47,7 @@ class DetectorStream(Stream):
             arguments: whatever else the detector takes.
             keywords: likewise.
         """
-        self._call = (_as_list(images), arguments, keywords)
+        self._call = (self._as_list(images), arguments, keywords)
         with torch.no_grad():
             return self._shell(self._call[0], *arguments, **keywords)
 
@@ -66,16 +67,23 @@ class DetectorStream(Stream):
     def dense(self, images: Any, *arguments: Any, **keywords: Any) -> Any:
         """Runs the same engine densely on the images, without touching the stream's memory."""
         with torch.no_grad():
-            return self._dense_shell(_as_list(images), *arguments, **keywords)
+            return self._dense_shell(self._as_list(images), *arguments, **keywords)
 
     def _fresh(self, policy: Policy) -> DetectorStream:
         return DetectorStream(self.parts, policy, self.threads)
 
-
-def _as_list(images: Any) -> list[torch.Tensor]:
-    frames = list(images) if isinstance(images, list | tuple | torch.Tensor) else []
-    if not frames or any(not isinstance(frame, torch.Tensor) or frame.dim() != 3 for frame in frames):
-        raise FrameError(
-            f"{type(images).__name__} was given; a detector takes a list of images, each a float tensor (C, H, W)"
-        )
-    return frames
+    def _as_list(self, images: Any) -> list[torch.Tensor]:
+        """Returns the images of a call, each of which the detector's transform takes."""
+        frames = list(images) if isinstance(images, list | tuple | torch.Tensor) else [images]
+        channels = self.parts.channels
+        wanted = f"expected a list of images, each a float tensor ({channels}, H, W) with values from 0 to 1"
+        if not frames:
+            raise FrameError(f"an empty {type(images).__name__} was given; {wanted}")
+        for frame in frames:
+            if not isinstance(frame, torch.Tensor):
+                raise FrameError(f"a {type(frame).__name__} was given as an image; {wanted}")
+            check_residence(frame)
+            fits = frame.dim() == 3 and frame.shape[0] == channels and frame.numel() > 0
+            if not fits or not frame.is_floating_point():
+                raise FrameError(f"an image of shape {tuple(frame.shape)} and {frame.dtype} was given; {wanted}")
+        return frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -15,8 +16,9 @@ from saccade.runtime.comparison import compare_cells
 _TEXTURE_LASTS = 16
 """Frames after which the texture of a picture is measured again: it changes slowly."""
 
-_NEARLY_BLACK = 16.0
-"""A keyframe was, when a later frame has more than so many times its range."""
+_TOO_SMALL, _TOO_LARGE = 1.5, 16.0
+"""A range of brightnesses was, when a later frame has so many times as large a one, or as small a one: it was that of a
+camera that had yet to open its shutter, or of a pixel that was none."""
 
 
 @dataclass
@@ -26,8 +28,8 @@ class Pacing:
     Attributes:
         frames: since the last keyframe, which is not counted itself.
         held: frames in a row that were held, up to now.
-        grey_level: one of 256 grey levels of the last keyframe, in the frame's units; of a later frame where that
-            was nearly black.
+        grey_level: one of 256 grey levels of the last keyframe, in the frame's units; of a later frame where that one's
+            range was another altogether.
         keyframes: how many keyframes there were, the first frame included.
         holds: how many frames were held.
         textures: of the picture, at most one, where a policy asked for it in the last frames; see ``History``.
@@ -75,7 +77,7 @@ class Pacing:
         if verdict is Verdict.KEYFRAME:
             self.begin(frame)
         elif verdict in (Verdict.HOLD, Verdict.UPDATE):
-            if verdict is Verdict.UPDATE and self.frames % _TEXTURE_LASTS == 0:
+            if self.frames % _TEXTURE_LASTS == 0 or self.frames & (self.frames - 1) == 0:
                 self._correct_grey_level(frame)
             self.frames += 1
             self.held = self.held + 1 if verdict is Verdict.HOLD else 0
@@ -93,14 +95,16 @@ class Pacing:
         self.textures.clear()
 
     def _correct_grey_level(self, frame: torch.Tensor) -> None:
-        """After a keyframe that was black, or nearly so, the grey level is that of a frame that shows something."""
         level = _grey_level(frame)
-        if level > _NEARLY_BLACK * self.grey_level:
+        if level > _TOO_SMALL * self.grey_level or 0 < _TOO_LARGE * level < self.grey_level:
             self.grey_level = level
 
 
 def _grey_level(frame: torch.Tensor) -> float:
     if not frame.is_floating_point() or frame.numel() == 0:
         return 1.0
-    smallest, largest = frame.aminmax()
-    return max(float(largest - smallest), 0.0) / 255
+    smallest, largest = (float(value) for value in frame.aminmax())
+    if not math.isfinite(largest - smallest):
+        finite = frame[frame.isfinite()]
+        return 1.0 if finite.numel() == 0 else _grey_level(finite)
+    return (largest - smallest) / 255

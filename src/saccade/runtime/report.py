@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from saccade.agreement import json_fields
 
 if TYPE_CHECKING:
     from saccade.runtime.account import Foresight
@@ -88,6 +90,7 @@ class Report:
         audit: what audits measured; None where there are none; their time and multiply-adds are not counted above.
         camera: how a moving camera was followed; None where no camera was.
         foresight: the error that the policy allows and what was foreseen of it; None where it goes by other rules.
+        frames_before: frames taken before their shape last changed; the operators' rows are those of the later ones.
     """
 
     frames: int
@@ -101,15 +104,29 @@ class Report:
     audit: AuditReport | None = None
     camera: CameraReport | None = None
     foresight: Foresight | None = None
+    frames_before: int = 0
+
+    def after(self, earlier: Report) -> Report:
+        """Returns this report with the totals of an earlier one, of frames of another shape, added."""
+        return replace(
+            self,
+            frames=earlier.frames + self.frames,
+            macs_done=earlier.macs_done + self.macs_done,
+            macs_dense=earlier.macs_dense + self.macs_dense,
+            seconds=earlier.seconds + self.seconds,
+            held=earlier.held + self.held,
+            keyframes=earlier.keyframes + self.keyframes,
+            frames_before=earlier.frames,
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain dictionaries, lists and numbers."""
-        return asdict(self)
+        """Returns plain dictionaries, lists and numbers; None in the place of a number that is not finite."""
+        return asdict(self, dict_factory=json_fields)
 
     def __str__(self) -> str:
         width = max([len("operator"), *(min(len(row.name), 44) for row in self.operators)])
         lines = [f"{'operator':{width}}  {'kind':22} {'active':>7} {'MMACs done':>11} {'of dense':>9} {'ms/frame':>9}"]
-        frames = max(self.frames, 1)
+        frames = max(self.frames - self.frames_before, 1)
         for row in self.operators:
             share = f"{row.macs_done / row.macs_dense:9.1%}" if row.macs_dense else " " * 9
             lines.append(

@@ -132,9 +132,8 @@ class Session:
         self._told = self._told and account is None
         self._started = False
         self._frames = 0
-        self._seconds = 0.0
-        self._last_seconds = 0.0
-        self._macs_before = None
+        self._seconds = self._last_seconds = 0.0
+        self._hold_all()
         self._fallbacks = {name: FallbackCounter() for name in self._fallbacks}
 
     def report(self) -> Report:
@@ -151,8 +150,9 @@ class Session:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of activations, references and change maps."""
-        return int(self._native.bytes) + sum(tensor.nbytes for tensor in self._values.values())
+        """Bytes of activations, references and change maps, those of dense passes beside the stream among them."""
+        beside = 0 if self._dense_session is None else self._dense_session.memory_bytes
+        return int(self._native.bytes) + sum(tensor.nbytes for tensor in self._values.values()) + beside
 
     @property
     def macs_dense(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,22 +13,22 @@ from typing import Any
 import torch
 
 from saccade.capture import capture_module, capture_onnx
+from saccade.capture.detector import convolutional_part
 from saccade.capture.module import check_module
 from saccade.capture.onnx_file import onnx_input_names
 from saccade.errors import CaptureError, FrameError, ModelError
-from saccade.graph import Graph, Tensor
+from saccade.graph import Graph
 from saccade.policy import Policy, resolve_policy
-from saccade.runtime.arriving import check_residence, tensors_of
+from saccade.runtime.arriving import tensors_of
 from saccade.runtime.audit import Audit, Auditor
 from saccade.runtime.audit_report import Audited
 from saccade.runtime.call import CallForm, in_order, parameter_names
+from saccade.runtime.frames import Model, Signature, check_frames, misfit_of, signature_of
 from saccade.runtime.program import Program
 from saccade.runtime.report import FrameCost, Report
 from saccade.runtime.session import Session
 from saccade.runtime.threads import thread_count
 
-Model = torch.nn.Module | str | os.PathLike[str]
-Signature = tuple[Any, ...]
 PROGRAMS_KEPT = 4
 """Frame sizes that a stream stays planned for, so that a source of ever new sizes does not fill the memory."""
 
@@ -54,10 +54,23 @@ def compile_program(
 
     Raises:
         ModelError: when the model is in training mode, not on the CPU, or cannot be captured.
+        FrameError: when the example does not fit the model.
     """
     _check_model(model)
+    if isinstance(model, torch.nn.Module) and convolutional_part(model) is not None:
+        raise ModelError(
+            f"{type(model).__name__} is one of torchvision's detectors, of which only a part can be compiled; use "
+            "saccade.incremental(detector), which runs the rest beside it"
+        )
     arguments = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
-    graph = _capture(model, arguments, {})
+    check_frames(model, arguments, {})
+    try:
+        graph = _capture(model, arguments, {})
+    except CaptureError as cause:
+        misfit = misfit_of(model, arguments, {})
+        if misfit is None:
+            raise
+        raise FrameError(misfit) from cause
     names = parameter_names(model) if isinstance(model, torch.nn.Module) else onnx_input_names(model)
     return Program(graph, policy, threads, instruction_set, CallForm.of(names, arguments))
 
@@ -81,6 +94,7 @@ class Stream:
         self._programs: dict[Signature, Program] = {}
         self._signature: Signature | None = None
         self._session: Session | None = None
+        self._earlier: Report | None = None
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Takes the next frame and returns what the model returns for it.
@@ -94,7 +108,7 @@ class Stream:
         if keywords:
             arguments, keywords = self._in_order(arguments, keywords)
         session = self._session
-        if session is None or self._signature != _signature(arguments, keywords):
+        if session is None or self._signature != signature_of(arguments, keywords):
             session = self._switch(arguments, keywords)
         outputs = session(*arguments, **keywords)
         if self._auditor is None:
@@ -108,7 +122,7 @@ class Stream:
     def dense(self, *arguments: Any, **keywords: Any) -> Any:
         """Runs the same engine densely on a frame, without touching the stream's memory."""
         arguments, keywords = self._in_order(arguments, keywords)
-        if self._session is not None and self._signature == _signature(arguments, keywords):
+        if self._session is not None and self._signature == signature_of(arguments, keywords):
             return self._session.dense(*arguments, **keywords)
         return self._program(arguments, keywords).session()(*arguments, **keywords)
 
@@ -116,15 +130,18 @@ class Stream:
         """Forgets all frames and counts."""
         if self._session is not None:
             self._session.reset()
+        self._earlier = None
         if self._auditor is not None:
             self._auditor.reset()
 
     def report(self) -> Report:
-        """Returns what was done since the last reset, or since the frames' shape last changed."""
-        if self._session is None:
-            return Report(0, 0, 0, 0.0, 0, ())
-        report = self._session.report()
+        """Returns what was done since the last reset; operators are those of the frames' present shape."""
+        report = self._report()
         return report if self._auditor is None else replace(report, audit=self._auditor.report())
+
+    def _report(self) -> Report:
+        report = Report(0, 0, 0, 0.0, 0, ()) if self._session is None else self._session.report()
+        return report if self._earlier is None else report.after(self._earlier)
 
     def change_maps(self) -> dict[str, torch.Tensor]:
         """Returns the last frame's change maps, (N, H, W) and boolean, of the inputs and of every operator by name.
@@ -151,7 +168,7 @@ class Stream:
     def run_with_activity(self, frame: torch.Tensor, share: float, seed: int = 0) -> None:
         """Runs a frame with the same share of places active in every operator; see ``Session.run_with_activity``."""
         session = self._session
-        if session is None or self._signature != _signature((frame,), {}):
+        if session is None or self._signature != signature_of((frame,), {}):
             session = self._switch((frame,), {})
             session(frame)
         session.run_with_activity(frame, share, seed)
@@ -180,22 +197,22 @@ class Stream:
 
     def _switch(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Session:
         program = self._program(arguments, keywords)
+        self._earlier = self._report()
         self._session = program.session()
-        self._signature = _signature(arguments, keywords)
-        if self._auditor is not None:
-            self._auditor.reset()
+        self._signature = signature_of(arguments, keywords)
         return self._session
 
     def _program(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Program:
-        signature = _signature(arguments, keywords)
+        signature = signature_of(arguments, keywords)
         if signature not in self._programs:
-            _check_frames(self.model, arguments, keywords)
+            check_frames(self.model, arguments, keywords)
             try:
                 if signature not in self._graphs:
                     self._graphs[signature] = _capture(self.model, arguments, keywords)
                 program = Program(self._graphs[signature], self.policy, self.threads)
             except CaptureError as cause:
-                misfit = self._misfit(arguments, keywords)
+                earlier = next((program.graph for program in self._programs.values()), None)
+                misfit = misfit_of(self.model, arguments, keywords, earlier)
                 if misfit is None:
                     raise
                 raise FrameError(misfit) from cause
@@ -204,33 +221,6 @@ class Stream:
                 if len(kept) > PROGRAMS_KEPT:
                     del kept[next(iter(kept))]
         return self._programs[signature]
-
-    def _misfit(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str | None:
-        """Returns what is wrong with a frame that could not be captured, or None where the model may be at fault."""
-        given = tensors_of(arguments, keywords)
-        if self._programs:
-            graph = next(iter(self._programs.values())).graph
-            taken = [graph.tensors[name] for name in graph.inputs]
-            return (
-                f"{_described(given)} given, which the model does not take; it took {_described(taken)} before: give "
-                "as many tensors of as many dimensions and channels and of the same type, no smaller than the model's "
-                "windows"
-            )
-        first = _first_convolution(self.model)
-        if first is None or len(given) != 1 or given[0].dim() != 4:
-            return None
-        if not given[0].is_floating_point():
-            return (
-                f"{_described(given)} given, which the model does not take: convert it with frame.float() and scale "
-                "it as in training, or put a step in front of the model that does"
-            )
-        shape = tuple(given[0].shape)
-        if shape[1] == first.in_channels:
-            return None
-        return (
-            f"a frame of shape {shape} was given; the model's first convolution takes {first.in_channels} channels: "
-            f"expected (N, {first.in_channels}, H, W), convert the frame's colours or move its channels first"
-        )
 
     def sensitivities(self) -> dict[str, torch.Tensor]:
         """Returns how much the outputs depend on what layers tell each other, at the frame taken last.
@@ -258,18 +248,6 @@ class Stream:
         twin._session = copy.deepcopy(self._session, memo)
         twin._auditor = copy.deepcopy(self._auditor, memo)
         return twin
-
-
-def _signature(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Signature:
-    if len(arguments) == 1 and not keywords and isinstance(arguments[0], torch.Tensor):
-        return (arguments[0].shape, arguments[0].dtype)
-    leaves, tree = torch.utils._pytree.tree_flatten((arguments, keywords))
-    for leaf in leaves:
-        if not isinstance(leaf, torch.Tensor) and not isinstance(leaf, Hashable):
-            raise FrameError(
-                f"a {type(leaf).__module__}.{type(leaf).__name__} was given; expected tensors: call torch.from_numpy"
-            )
-    return (str(tree), *((leaf.shape, leaf.dtype) if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves))
 
 
 def _check_model(model: Any) -> None:
@@ -308,39 +286,3 @@ def _as_engine_takes_it(leaf: Any) -> Any:
     if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() and leaf.dtype != torch.float32:
         return leaf.float()
     return leaf
-
-
-def _check_frames(model: Model, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-    """Rejects what can only be a mistake, before a capture fails on it less clearly."""
-    tensors = tensors_of(arguments, keywords)
-    if not tensors:
-        raise FrameError("no tensor was given; expected a frame, a float32 tensor of shape (N, C, H, W)")
-    leaves = torch.utils._pytree.tree_leaves((arguments, keywords))
-    others = [type(leaf).__name__ for leaf in leaves if not isinstance(leaf, torch.Tensor)]
-    if others and not isinstance(model, torch.nn.Module):
-        raise FrameError(f"{', '.join(others)} given among the inputs of {os.fspath(model)}; expected tensors only")
-    for frame in tensors:
-        check_residence(frame)
-    first = _first_convolution(model)
-    if first is None or len(tensors) != 1 or keywords:
-        return
-    shape = tuple(tensors[0].shape)
-    if len(shape) != 4:
-        raise FrameError(
-            f"a frame of shape {shape} was given; expected four dimensions (N, {first.in_channels}, H, W)"
-            + ("; add the batch dimension with frame[None]" if len(shape) == 3 else "")
-        )
-    if min(shape) < 1:
-        raise FrameError(f"an empty frame of shape {shape} was given; expected every dimension to be at least 1")
-
-
-def _described(tensors: Sequence[torch.Tensor | Tensor]) -> str:
-    noun = "a frame" if len(tensors) == 1 else "frames"
-    each = (f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}" for tensor in tensors)
-    return f"{noun} of shape {', '.join(each)}"
-
-
-def _first_convolution(model: Model) -> torch.nn.Conv2d | None:
-    if not isinstance(model, torch.nn.Module):
-        return None
-    return next((module for module in model.modules() if isinstance(module, torch.nn.Conv2d)), None)
