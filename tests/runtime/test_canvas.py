@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from saccade.errors import FrameError, ModelError, PolicyError
+from saccade.errors import CaptureError, FrameError, ModelError, PolicyError
 from saccade.runtime import CanvasStream
 
 SIDE = (128, 160)
@@ -126,6 +126,12 @@ def test_an_output_that_is_no_map_raises_an_error() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     with pytest.raises(ModelError, match=r"outputs are all maps"):
         CanvasStream(model, threads=1)(view(0, 0))
+
+
+def test_a_network_of_one_size_is_refused_by_the_size_of_the_canvas() -> None:
+    bound = nn.Sequential(nn.Conv2d(3, 4, 32, 32), nn.Flatten(), nn.Linear(4 * 4 * 5, 2)).eval()
+    with pytest.raises(CaptureError, match=r"canvas of a moving camera is 192x224 pixels.*margin of 64.*export it for"):
+        CanvasStream(bound, margin=64)(WORLD[..., :128, :160])
 
 
 @pytest.mark.parametrize("frame", [torch.zeros(3, 64, 64), "frame"])

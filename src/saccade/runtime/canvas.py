@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from saccade.capture.detector import convolutional_part
-from saccade.errors import FrameError, ModelError, PolicyError
+from saccade.errors import CaptureError, FrameError, ModelError, PolicyError
 from saccade.policy import Policy
 from saccade.policy.camera import Landmarks, Motion, estimate_motion
 from saccade.runtime.audit import Audit
@@ -105,13 +105,24 @@ class CanvasStream:
         Raises:
             FrameError: when the frame has other than four dimensions.
             ModelError: when an output is no map of the canvas.
+            CaptureError: when the model does not take frames of the canvas's size.
         """
         if not isinstance(frame, torch.Tensor) or frame.dim() != 4:
             given = tuple(frame.shape) if isinstance(frame, torch.Tensor) else type(frame).__name__
             raise FrameError(f"a frame of {given} was given; a canvas takes one tensor (N, C, H, W)")
         with torch.inference_mode(mode=False), torch.no_grad():
             self._lay(frame.detach().clone() if frame.is_inference() else frame.detach())
-        return torch.utils._pytree.tree_map(self._cut, self.stream(self._canvas))
+        assert self._canvas is not None
+        try:
+            outputs = self.stream(self._canvas)
+        except CaptureError as cause:
+            height, width = self._canvas.shape[2:]
+            raise CaptureError(
+                f"the canvas of a moving camera is {height}x{width} pixels, the frame and a margin of {self.margin}, "
+                "and the model does not take that: export it for the canvas or with open sizes, or let it watch "
+                f"without following ({cause})"
+            ) from cause
+        return torch.utils._pytree.tree_map(self._cut, outputs)
 
     def dense(self) -> Any:
         """Runs the same engine densely on the canvas as it is, and returns the outputs where the last frame lies."""
