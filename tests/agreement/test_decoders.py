@@ -83,6 +83,17 @@ def test_ultraface_recognises_its_published_sizes_only() -> None:
     assert not decoder.recognises(faceless()[0])
 
 
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int64, torch.bool])
+def test_no_decoder_takes_outputs_that_are_no_floats_for_its_own(dtype: torch.dtype) -> None:
+    scores, offsets = faceless()
+    nothing = torch.zeros(0)
+    boxes = {"boxes": torch.zeros(0, 4).to(dtype), "scores": nothing, "labels": nothing}
+    for outputs in (quiet_map().to(dtype), (scores.to(dtype), offsets), (scores, offsets.to(dtype)), [boxes]):
+        assert find_decoder(outputs) is None
+    with pytest.raises(MetricError, match=rf"\(1, 85, 4, 6\) of {dtype}"):
+        decode(quiet_map().to(dtype), "fastestdet")
+
+
 def test_an_empty_picture_has_no_finds() -> None:
     assert [len(found) for found in decode(quiet_map())] == [0]
     assert [len(found) for found in decode(faceless())] == [0]

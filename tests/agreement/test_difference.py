@@ -19,6 +19,12 @@ def test_relative_error_is_infinite_where_shape_or_nan_differs() -> None:
     assert relative_error([], right) == math.inf
 
 
+def test_of_a_reference_of_zeros_only_an_equal_output_has_a_finite_error() -> None:
+    right = [torch.zeros(4)]
+    assert relative_error([torch.zeros(4)], right) == 0.0
+    assert relative_error([torch.tensor([0.0, 0.0, 0.0, 1e-9])], right) == math.inf
+
+
 def test_complex_numbers_are_judged_by_both_parts() -> None:
     right = torch.tensor([3.0 + 4.0j, 0.0])
     assert relative_error([right + 1.0j], [right]) == pytest.approx(math.sqrt(2) / 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,9 @@ def test_a_function_of_a_module_in_the_folder_is_a_metric(tmp_path: Path, monkey
     assert (metric.name, metric(None, None)) == ("folder_metrics:half", 0.5)
     with pytest.raises(MetricError, match="has no function 'number'; it has half"):
         resolve_metric("folder_metrics:number")
+    (tmp_path / "leaving_metrics.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(MetricError, match=r"importing 'leaving_metrics' failed \(SystemExit: 3\)"):
+        resolve_metric("leaving_metrics:half")
 
 
 @pytest.mark.parametrize(
@@ -124,6 +128,8 @@ def test_a_metric_that_raises_or_answers_nonsense_is_one_error() -> None:
 
     with pytest.raises(MetricError, match=r"'broken' raised KeyError: 'boxes'; .*a tensor \(1, 2\)"):
         resolve_metric(broken)(torch.ones(1, 2), torch.ones(1, 2))
+    with pytest.raises(MetricError, match=r"the metric .* raised SystemExit: 3"):
+        resolve_metric(lambda reference, outputs: sys.exit(3))(0, 0)
     for answer in (-0.1, 1.1, math.nan, "much"):
         with pytest.raises(MetricError):
             resolve_metric(lambda reference, outputs, answer=answer: answer)(0, 0)  # type: ignore[misc]

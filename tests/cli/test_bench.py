@@ -145,3 +145,44 @@ def test_options_are_parsed_in_order_and_without_repetition() -> None:
     assert parse_peers("none") == []
     with pytest.raises(RegistryError, match="did you mean 'eager'"):
         parse_peers("eagr")
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("torchvision:vit_b_16", "VisionTransformer fails on a frame of shape (1, 3, 64, 64) (AssertionError: Wrong"),
+        ("small_networks:grey", "expected input[1, 3, 64, 64] to have 1 channels"),
+        ("small_networks:failing", "(ValueError: this network)"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["network", "video", "policies", "regions"])
+def test_a_model_that_fails_on_its_frames_ends_with_one_line(verb, model, told, call_refused, clip, factory) -> None:
+    words = {
+        "network": ("bench", "network", "--peers", "none", "--rounds", 1, "--active", "1"),
+        "video": ("bench", "video", clip, "--peers", "none"),
+        "policies": ("bench", "policies", clip, "--peers", "none"),
+        "regions": ("regions", clip),
+    }
+    said = call_refused(*words[verb], "--model", model, "--size", "64x64")
+    assert told in said or "saccade: torch.export could not trace" in said or "takes 1 channels" in said
+    if verb in ("network", "video"):
+        assert told in said
+
+
+def test_a_folder_with_a_broken_image_is_used_without_it_and_the_warning_says_so(
+    streams: list[Stream], pictures: Path, call
+) -> None:
+    (pictures / "002.png").write_bytes(b"broken")
+    ended = call("bench", "video", pictures, *TINY)
+    assert ended.code == 0
+    assert "saccade: warning: 1 of the 6 images" in ended.err
+    assert "002.png" in ended.err
+
+
+def test_too_few_frames_are_told_with_the_images_that_could_not_be_read(
+    streams: list[Stream], pictures: Path, call_refused
+) -> None:
+    for number in range(1, 5):
+        (pictures / f"00{number}.png").write_bytes(b"broken")
+    told = call_refused("bench", "video", pictures, *TINY)
+    assert "more than 2 are needed (4 of the 6 images" in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ import saccade
 from saccade.cli.bench.frames import model_frames
 from saccade.cli.bench.policies import parse_policies
 from saccade.cli.bench.policy_contest import ClipResult, Score
-from saccade.cli.bench.policy_plot import write_plot
+from saccade.cli.bench.policy_plot import look, write_plot
 from saccade.cli.bench.recompression import Recompression
 from saccade.cli.models import choose_model
 from saccade.cli.preprocess import Preprocessing
@@ -114,6 +115,38 @@ def test_every_point_lies_within_its_panel(tmp_path, monkeypatch):
         assert (points[:, 1] <= top).all()
 
 
+def test_families_have_a_look_of_their_own_and_points_upon_each_other_are_all_seen(tmp_path, monkeypatch):
+    assert len({look(number) for number in range(16)}) == 16
+    drawn = []
+    monkeypatch.setattr("saccade.cli.bench.policy_plot.save_figure", lambda figure, path: drawn.append(figure))
+    contest = SimpleNamespace(frame=torch.zeros(1, 3, 8, 8), chosen=SimpleNamespace(name="model"))
+    scores = [Score(name, "policy", errors=[0.0, 0.0], macs_share=1.0) for name in ("exact", "near", "camera.json")]
+    scores.append(Score("hold:2", "policy", errors=[0.1, math.inf], macs_share=0.5))
+    write_plot([ClipResult("a.mp4", 2, "raw", tuple(scores), contest, None)], tmp_path / "plot.png")
+    axes = drawn[0].axes[0]
+    upon = [line for line in axes.lines if [list(point) for point in line.get_xydata()] == [[1.0, 0.0]]]
+    marked = [line for line in upon if line.get_marker() != "None"]
+    assert len(marked) == 3
+    assert not any(line.get_clip_on() for line in marked)
+    assert len({line.get_markersize() for line in marked}) == 3
+    assert [line.get_markerfacecolor() == "none" for line in marked] == [False, True, True]
+    assert "2 (1 infinite)" in {text.get_text() for text in axes.texts}
+
+
+def test_a_row_with_an_infinite_error_is_plain_data_and_counts_it():
+    score = Score("hold:2", "policy", errors=[0.0, 0.2, math.inf], disagreements=[0.0, 0.0, 1.0], macs_share=0.5)
+    row = json.loads(json.dumps(score.to_dict(), allow_nan=False))
+    assert (row["error_mean"], row["error_largest"], row["errors_infinite"]) == (0.1, 0.2, 1)
+    alone = Score("hold:2", "policy", errors=[math.inf], disagreements=[1.0], macs_share=0.5)
+    assert json.loads(json.dumps(alone.to_dict(), allow_nan=False))["error_mean"] is None
+
+
+def test_a_clip_that_is_missing_is_told_before_any_is_run(call_refused, clip, factory, monkeypatch):
+    monkeypatch.setattr("saccade.cli.bench.policy_contest.PolicyContest.run", lambda *given: pytest.fail("was run"))
+    given = ("bench", "policies", clip, "missing.mp4", "--model", factory, "--peers", "none", "--policies", "exact")
+    assert "no video at 'missing.mp4'" in call_refused(*given)
+
+
 def _scores(scale: float) -> list[Score]:
     return [
         Score("hold:2", "policy", errors=[0.0, scale, scale], macs_share=scale),
@@ -146,7 +179,7 @@ def test_how_pictures_become_frames_can_be_said(call, clip, factory, tmp_path):
         (("--metric", "broken_metrics:broken"), "raised ZeroDivisionError"),
         (("--metric", "detections"), "no decoder reads boxes"),
         (("--peers", "egaer"), "did you mean 'eager'"),
-        (("--frames", "2"), "too few frames"),
+        (("--plot", "plot.pdf"), "expected a name that ends in .png"),
         (("--plot", "nowhere/plot.png"), "there is no folder 'nowhere'"),
     ],
 )
@@ -161,6 +194,12 @@ def test_a_list_without_a_policy_or_with_no_quality_is_refused(call, clip, facto
     ended = call("bench", "policies", clip, "--model", factory, "--policies", text)
     assert ended.code == 2
     assert "expected" in ended.err
+
+
+def test_too_few_frames_are_refused_by_the_options_name(call, clip, factory):
+    ended = call("bench", "policies", clip, "--model", factory, "--policies", "exact", "--frames", "2")
+    assert ended.code == 2
+    assert "--frames 2 was given; expected at least 3" in " ".join(ended.err.replace("│", "").split())
 
 
 def test_policies_are_parsed_in_order_and_without_repetition():
@@ -194,3 +233,14 @@ def test_a_detector_is_compared_by_its_maps(call, clip, factory, tmp_path):
     assert rows["hold:2"]["frames_identical_to_dense"] == 2
     assert 0 < rows["hold:2"]["error_mean"] < 1
     assert rows["hold:2"]["metric"] == "detections"
+
+
+def test_a_clip_with_a_broken_image_is_warned_of(call, factory, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(5):
+        Image.fromarray(np.full((48, 64, 3), 40 * index, dtype=np.uint8)).save(folder / f"{index}.png")
+    (folder / "2.png").write_bytes(b"broken")
+    ended = call("bench", "policies", folder, "--model", factory, "--policies", "exact", "--peers", "none")
+    assert ended.code == 0, ended.err
+    assert "saccade: warning: 1 of the 5 images" in ended.err

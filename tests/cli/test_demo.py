@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import av
+import pytest
 
 
 def test_demo_writes_a_video_and_a_plot_and_proves_that_nothing_differs(call, tmp_path):
@@ -26,3 +27,23 @@ def test_demo_into_a_file_is_refused(call, tmp_path):
     ended = call("demo", "--out", tmp_path / "taken")
     assert ended.code == 2
     assert "choose another one with --out" in ended.err
+
+
+@pytest.mark.parametrize("json_file", ["no/f.json", "y/demo.mp4", "y/no/f.json"])
+def test_demo_whose_results_cannot_be_written_makes_no_folder(call_refused, tmp_path, json_file):
+    told = call_refused("demo", "--out", tmp_path / "y", "--json", tmp_path / json_file)
+    assert "no/f.json" in told or "demo.mp4" in told
+
+
+def test_demo_writes_its_results_into_the_folders_that_it_makes_and_its_plot_through_a_link(call, tmp_path):
+    ended = call("demo", "--out", tmp_path / "new" / "y", "--json", tmp_path / "new" / "f.json", "--frames", 2)
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "new" / "f.json").is_file()
+    plot = tmp_path / "new" / "y" / "demo.png"
+    plot.rename(tmp_path / "real.png")
+    plot.symlink_to(tmp_path / "real.png")
+    (tmp_path / "real.png").write_text("before")
+    ended = call("demo", "--out", tmp_path / "new" / "y", "--json", tmp_path / "new" / "y" / "f.json", "--frames", 2)
+    assert ended.code == 0, ended.err
+    assert plot.is_symlink()
+    assert (tmp_path / "real.png").read_bytes().startswith(b"\x89PNG")

@@ -156,6 +156,14 @@ def test_what_is_in_the_folder_stays(here, explain) -> None:
     assert (here / "out" / "cat.png").is_file()
 
 
+def test_a_picture_is_written_through_a_link_and_the_link_stays(here, explain) -> None:
+    (here / "out").mkdir()
+    (here / "out" / "cat.png").symlink_to(here / "elsewhere.png")
+    assert explain("cat.png", "--out", "out").code == 0
+    assert (here / "out" / "cat.png").is_symlink()
+    assert (here / "elsewhere.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_random_weights_are_said_to_be_random(here, call) -> None:
     ended = call("explain", "cat.png", "--model", "torchvision:squeezenet1_1", "--size", "64x64", "--json", "out.json")
     assert ended.code == 0, ended.err
@@ -291,6 +299,9 @@ def _bad_files(here) -> None:
         (("cat.png", "--out", "cat-map.png"), "--out names a folder"),
         (("cat.png", "--out", "no/where"), "there is no folder 'no'"),
         (("cat.png", "--json", "no/where.json"), "there is no folder 'no'"),
+        (("cat.png", "--json", "cat.png"), "--json names 'cat.png', which is read as IMAGES"),
+        (("dog.jpg", "cat.png", "--out", "."), "--out names 'cat.png', which is read as IMAGES"),
+        (("dog.jpg", "--json", "dog.png", "--out", "."), "--json and --out both name 'dog.png'"),
     ],
 )
 def test_a_mistake_ends_with_one_line_and_leaves_nothing_behind(here, explain, words, told) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from saccade.cli.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from saccade.errors import FrameError
 
 
 def _picture(height: int = 9, width: int = 12) -> np.ndarray:
@@ -62,3 +63,9 @@ def test_boxes_in_the_frame_are_found_again_in_the_picture(letterbox):
     frame_box = torch.tensor([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]])
     (box,) = preprocessing.in_picture(frame_box, (128, 96), (60, 90)).tolist()
     assert box == pytest.approx([30, 20, 75, 40], abs=1.5)
+
+
+@pytest.mark.parametrize("letterbox", [False, True])
+def test_a_frame_that_does_not_fit_into_memory_is_refused_by_its_size(letterbox):
+    with pytest.raises(FrameError, match=r"20000000x20000000 pixels could not be made.*choose a smaller --size"):
+        Preprocessing(size=(20_000_000, 20_000_000), letterbox=letterbox)(_picture())

@@ -51,3 +51,11 @@ def test_regions_ends_with_one_line_and_nothing_written_when_something_is_wrong(
     assert told in ended.err
     assert [line for line in ended.err.splitlines() if line.startswith("saccade:")] == [ended.err.splitlines()[-1]]
     assert sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts) == before
+
+
+def test_a_truncated_video_is_warned_of_and_told_in_the_results(call, clip, factory, tmp_path):
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 3 // 4])
+    ended = call("regions", clip, "--model", "small_networks:segmenter", "--json", tmp_path / "r.json")
+    assert ended.code == 0, ended.err
+    assert "saccade: warning: " in ended.err
+    assert "is truncated" in json.loads((tmp_path / "r.json").read_text())["truncated"]

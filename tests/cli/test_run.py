@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 import saccade.video
 from saccade.cli.run import _Watch
@@ -137,7 +139,7 @@ def test_an_onnx_file_that_fits_one_size_is_refused_at_another_in_one_line(call_
     assert "exported for, 'frame' as (1, 3, 48, 64)" in told
 
 
-@pytest.mark.parametrize("size", ["640", "0x5", "axb"])
+@pytest.mark.parametrize("size", ["640", "0x5", "axb", "2000000x2000000"])
 def test_a_size_that_is_none_is_refused_as_an_option(call, clip, factory, size):
     ended = call("run", clip, "--model", factory, "--size", size)
     assert ended.code == 2
@@ -230,3 +232,15 @@ def test_a_failure_in_mid_stream_leaves_nothing_behind(call, clip, factory, tmp_
     with pytest.raises(MemoryError):
         call("run", clip, "--model", factory, "--output", tmp_path / "o.mp4", "--events", tmp_path / "e.jsonl")
     assert [path for path in sorted(tmp_path.iterdir()) if path.name != "__pycache__"] == before
+
+
+def test_a_run_over_frames_of_two_sizes_tells_one_count(call, factory, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index, size in enumerate([(64, 48), (64, 48), (64, 48), (32, 24)]):
+        Image.new("RGB", size, (40 * index, 0, 0)).save(folder / f"{index}.png")
+    ended = call("run", folder, "--model", factory, "--json", tmp_path / "r.json")
+    assert ended.code == 0, ended.err
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["frames"] == report["report"]["frames"] == 4
+    assert re.findall(r"(\d+) frames(?!/s)", ended.out + ended.err) == ["4"]

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+import torch
+
+import saccade
+from saccade.cli.audit_note import AuditNote
+from saccade.cli.verdict import Verdicts
+from saccade.runtime import Audited
+from saccade.video import draw_overlay
 
 METRICS = (
     "def half(reference, outputs):\n    return 0.5\n"
     "def broken(reference, outputs):\n    raise ValueError('no such output')\n"
     "def twice(reference, outputs):\n    return 2\n"
+    "def leaving(reference, outputs):\n    raise SystemExit(3)\n"
 )
 DETECTOR = (
     "import torch\nfrom torch import nn\n"
@@ -38,6 +47,8 @@ def test_audits_are_in_the_events_the_report_and_the_table(call, clip, metrics, 
     audits = [event["audit"] for event in events if "audit" in event]
     assert len(audits) == 6
     assert all(audit["disagreement"] == 0.5 and audit["breach"] is False for audit in audits)
+    assert {audit["metric"] for audit in audits} == {"run_metrics:half"}
+    assert [event["verdict"] for event in events] == ["keyframe", "held", *["updated", "held"] * 5]
     errors = [event["audit"]["relative_error"] for event in events if "audit" in event]
     report = json.loads((tmp_path / "r.json").read_text())["report"]["audit"]
     assert report["frames"] == 6
@@ -54,6 +65,7 @@ def test_a_breach_is_a_keyframe_and_is_counted(call, clip, metrics, tmp_path):
     breaches = [event["index"] for event in events if event["audit"]["breach"]]
     assert breaches == list(range(1, 12))
     assert all(event["macs_done"] == event["macs_dense"] for event in events)
+    assert {event["verdict"] for event in events} == {"keyframe"}
     report = json.loads((tmp_path / "r.json").read_text())["report"]
     assert report["audit"]["breaches"] == report["keyframes"] == 11
     assert "11 breaches of the error limit 0" in ended.out
@@ -63,6 +75,37 @@ def test_a_share_of_the_frames_can_be_audited(call, clip, metrics, tmp_path):
     ended = call("run", clip, "--model", metrics, "--audit", 0.5, "--json", tmp_path / "r.json")
     assert ended.code == 0, ended.err
     assert 0 < json.loads((tmp_path / "r.json").read_text())["report"]["audit"]["frames"] < 12
+
+
+def test_the_pictures_words_are_the_error_the_disagreement_and_the_breaches():
+    note = AuditNote()
+    assert note.after(None) == ("", False)
+    assert note.after(Audited(1, 1, {"": 0.1234}, 0.05, "top1", True)) == ("error 0.12, top1 5%, 1 breach", True)
+    assert note.after(None) == ("error 0.12, top1 5% (1 ago), 1 breach", False)
+    assert note.after(Audited(3, 1, {"": 0.2}, 0.0, "top1", True))[0] == "error 0.2, top1 0%, 2 breaches"
+
+
+def test_the_pictures_words_fit_beside_the_title_at_640_by_480():
+    note = AuditNote()
+    for index in range(11):
+        note.after(Audited(index, 1, {"": 0.1234}, 0.296, "detections", True))
+    note.after(None)
+    words, _ = note.after(None)
+    picture = np.zeros((480, 640, 3), np.uint8)
+    with_note, without = (
+        draw_overlay(picture, title="frame 30   0.2 ms", share=0.5, note=text, maps={}) for text in (words, "")
+    )
+    assert (with_note != without).any()
+
+
+def test_the_first_frame_of_another_size_is_a_keyframe():
+    stream = saccade.incremental(torch.nn.Conv2d(3, 4, 3).eval(), policy="hold:2", threads=1)
+    verdicts = Verdicts()
+    said = []
+    for size in (16, 16, 16, 12, 12, 16):
+        stream(torch.rand(1, 3, size, size))
+        said.append(verdicts.after(stream)["verdict"])
+    assert said == ["keyframe", "held", "updated", "keyframe", "held", "keyframe"]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +122,7 @@ def test_a_share_of_the_frames_can_be_audited(call, clip, metrics, tmp_path):
         (("--audit", "2", "--metric", "run_metrics:third"), "has no function 'third'"),
         (("--audit", "1", "--metric", "run_metrics:broken"), "raised ValueError: no such output"),
         (("--audit", "1", "--metric", "run_metrics:twice"), "returned 2.0"),
+        (("--audit", "1", "--metric", "run_metrics:leaving"), "raised SystemExit: 3"),
         (("--audit", "1", "--metric", "detections"), "no decoder reads boxes"),
         (("--audit", "1", "--decoder", "yolo"), "known: fastestdet, torchvision, ultraface"),
         (("--decoder", "ultraface"), "'ultraface' does not read what the model gave"),

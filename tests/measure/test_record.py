@@ -35,3 +35,13 @@ def test_without_a_path_nothing_is_written() -> None:
     with Record(None, "network") as record:
         record.add({"contender": "eager"})
     assert len(record.rows) == 1
+
+
+def test_rows_are_written_through_a_link_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    path = tmp_path / "rows.json"
+    path.symlink_to(tmp_path / "real" / "rows.json")
+    with Record(path, "network") as record:
+        record.add({"contender": "eager"})
+    assert path.is_symlink()
+    assert [file.name for file in (tmp_path / "real").iterdir()] == ["rows.json"]

@@ -50,3 +50,10 @@ def test_broken_weights_file_is_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"broken")
     with pytest.raises(WeightsError, match=name):
         load_weights(nn.Linear(3, 2), tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"e is for text\n" * 40, b"", b"\0\0\0\x20ftypisom" * 9])
+def test_a_file_of_something_else_is_called_no_file_of_weights(tmp_path, content):
+    (tmp_path / "clip.mp4").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"clip\.mp4' is no file of weights: expected one that safetensors or torch"):
+        load_weights(nn.Linear(3, 2), tmp_path / "clip.mp4")

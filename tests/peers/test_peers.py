@@ -71,3 +71,13 @@ def test_ncnn_refuses_a_batch_of_two(network: nn.Module) -> None:
     peer = usable("ncnn")
     with pytest.raises(ModelError, match="batch of 2"):
         peer.prepare(network, torch.rand(2, 3, 8, 8), threads=1)
+
+
+class Failing(nn.Module):
+    def forward(self, frame: torch.Tensor) -> torch.Tensor:
+        raise KeyError("nothing here\nand more")
+
+
+def test_a_module_that_fails_is_told_of_in_one_error() -> None:
+    with pytest.raises(ModelError, match=r"Failing fails on a frame of shape \(1, 3, 8, 8\) \(KeyError: .*--size"):
+        example_outputs(Failing(), torch.zeros(1, 3, 8, 8))

@@ -92,14 +92,17 @@ def test_what_updates_err_by_is_part_of_what_is_foreseen() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Allowance(-0.1), "an error of -0.1 was allowed"),
-        (lambda: Allowance(math.inf), "an error of inf was allowed"),
-        (lambda: Allowance(quality=96), "expected 1 to 95"),
-        (lambda: Allowance(share=0), "share=0"),
-        (lambda: Balanced(error=math.nan), "an error of nan was allowed"),
-        (lambda: Balanced(layers=-1), "a share of -1 for layers"),
-        (lambda: Balanced(longest=-1), "at most -1 frames held"),
-        (lambda: Balanced.parse("much"), "balanced:much was given"),
+        (lambda: Allowance(-0.1), r"Allowance\(error=-0.1\) was given; expected a finite number of 0 or more"),
+        (lambda: Allowance(math.inf), r"Allowance\(error=inf\)"),
+        (lambda: Allowance(quality=96), "expected a whole number from 1 to 95"),
+        (lambda: Allowance(share=0), r"share=0\) was given; expected a finite number above 0"),
+        (lambda: Balanced(error=math.nan), r"Balanced\(error=nan\)"),
+        (lambda: Balanced(layers=-1), r"Balanced\(layers=-1\)"),
+        (lambda: Balanced(longest=-1), r"Balanced\(longest=-1\) was given; expected a whole number from 0 up"),
+        (
+            lambda: Balanced.parse("much"),
+            "balanced:much was given; expected a finite error of 0 or more, such as balanced:0.05",
+        ),
         (lambda: Balanced.parse("0.5,1"), "balanced:0.5,1 was given"),
     ],
 )

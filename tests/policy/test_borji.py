@@ -10,7 +10,7 @@ import torch
 
 import saccade
 from saccade.errors import PolicyError
-from saccade.policy import Borji, policies
+from saccade.policy import Borji, Keyframed, policies
 
 
 def restated(change_map: list[list[float]], kernel: int, stride: int, padding: int, threshold: float, norm: str = "l1"):
@@ -198,6 +198,8 @@ def test_policy_borji_is_known_by_name_and_reads_its_threshold():
     assert Borji.parse("0.5") == Borji.corrected(0.5)
     with pytest.raises(PolicyError, match=r"such as borji:0\.5"):
         Borji.parse("little")
+    with pytest.raises(PolicyError, match=r"borji:nan was given; expected a finite threshold"):
+        Borji.parse("nan")
 
 
 @pytest.mark.parametrize(
@@ -207,6 +209,7 @@ def test_policy_borji_is_known_by_name_and_reads_its_threshold():
         ({"threshold": math.nan}, "finite"),
         ({"norm": "l3"}, "l1 or l2"),
         ({"field": 2}, "odd"),
+        ({"field": 3.0}, "an odd whole number from 1 up"),
         ({"reference": "first"}, "consumed or previous"),
     ],
 )
@@ -215,11 +218,18 @@ def test_fields_that_make_no_sense_are_an_error(fields, told):
         Borji(**fields)
 
 
-def test_engine_refuses_the_published_rule():
-    stream = saccade.incremental(torch.nn.Conv2d(1, 1, 3, padding=1).eval(), policy=Borji.as_published(), threads=1)
-    stream(torch.zeros(1, 1, 8, 8))
+@pytest.mark.parametrize(
+    "rule", [Borji.as_published(), Borji(in_place=True), Borji(compare_outputs=True), Borji(padded_map=False)], ids=str
+)
+@pytest.mark.parametrize("around", [lambda rule: rule, Keyframed], ids=["alone", "keyframed"])
+def test_engine_refuses_all_but_the_corrected_rule_before_the_first_frame(rule, around):
+    model = torch.nn.Conv2d(1, 1, 3, padding=1).eval()
+    with pytest.raises(PolicyError, match=r"corrected rule .* `saccade reproduce spatial-attention`"):
+        saccade.incremental(model, policy=around(rule), threads=1)
     with pytest.raises(PolicyError, match="corrected rule"):
-        stream(torch.ones(1, 1, 8, 8))
+        saccade.incremental(model, policy=around(rule), threads=1, ignore=torch.zeros(8, 8, dtype=torch.bool))
+    with pytest.raises(PolicyError, match="corrected rule"):
+        saccade.incremental(model, threads=1).with_policy(around(rule))
 
 
 def test_exact_is_the_corrected_rule_at_zero_only():

@@ -9,7 +9,19 @@ import pytest
 import torch
 
 from saccade.errors import PolicyError
-from saccade.policy import Exact, Gate, History, Hold, Policy, Tolerance, Verdict, policies, resolve_policy
+from saccade.policy import (
+    Exact,
+    Gate,
+    Held,
+    History,
+    Hold,
+    Policy,
+    Profile,
+    Tolerance,
+    Verdict,
+    policies,
+    resolve_policy,
+)
 from saccade.policy.gate import mean_change
 
 
@@ -27,6 +39,18 @@ def test_a_policy_object_stands_for_itself() -> None:
 def test_anything_else_raises_an_error_that_lists_the_known_names(given) -> None:
     with pytest.raises(PolicyError, match=r"give one of .*exact"):
         resolve_policy(given)
+
+
+def test_the_path_of_a_profile_may_be_a_path_object(tmp_path) -> None:
+    profile = Profile(
+        fingerprint="", frame=(1, 3, 8, 8), threshold=0.5, levels=2.0, longest=4, least_cost=8.0, delta_cost=None,
+        sensitivities={}, goal="error 0.1", held_back=Held(frames=9, error=0.1, percentile_95=0.1, work=0.5),
+    )  # fmt: skip
+    path = tmp_path / "profile.json"
+    path.write_text(profile.model_dump_json())
+    assert resolve_policy(path) == resolve_policy(str(path)) == profile.policy()
+    with pytest.raises(PolicyError, match="cannot read the profile"):
+        resolve_policy(tmp_path / "missing.json")
 
 
 def test_only_the_exact_policy_promises_a_dense_pass_bit_for_bit() -> None:

@@ -180,14 +180,14 @@ def test_a_share_of_the_frames_is_audited_by_a_seeded_schedule() -> None:
     assert chosen == [again.due() for _ in range(4000)]
 
 
-@pytest.mark.parametrize("frames", [0, -1, -0.5, 1.5, math.nan, math.inf, True])
-def test_an_audit_that_is_no_number_of_frames_is_refused(frames: float) -> None:
+@pytest.mark.parametrize("frames", [0, -1, -0.5, 1.5, math.nan, math.inf, True, "10"])
+def test_an_audit_that_is_no_number_of_frames_is_refused(frames: object) -> None:
     with pytest.raises(AuditError, match="expected a whole number of frames from 1 up"):
         saccade.incremental(Maps().eval(), audit=frames)
 
 
-@pytest.mark.parametrize("limit", [-0.1, math.nan, math.inf])
-def test_a_limit_that_is_no_error_is_refused(limit: float) -> None:
+@pytest.mark.parametrize("limit", [-0.1, math.nan, math.inf, "0.1"])
+def test_a_limit_that_is_no_error_is_refused(limit: object) -> None:
     with pytest.raises(AuditError, match="expected a finite relative L2 error"):
         saccade.incremental(Maps().eval(), audit=2, error_limit=limit)
 
@@ -210,7 +210,7 @@ def test_a_metric_that_raises_is_one_clear_error() -> None:
         stream(frame())
 
 
-def test_a_reset_and_a_new_size_start_audits_anew_and_copies_go_on() -> None:
+def test_audits_go_on_in_a_copy_and_over_a_change_of_size_and_start_anew_after_a_reset() -> None:
     stream = saccade.incremental(Maps().eval(), policy="hold:2", threads=1, audit=1)
     for current in moving(3):
         stream(current)
@@ -218,7 +218,7 @@ def test_a_reset_and_a_new_size_start_audits_anew_and_copies_go_on() -> None:
     twin(moving(4)[3])
     assert (stream.report().audit.frames, twin.report().audit.frames) == (3, 4)
     stream(frame(1, 3, 10, 12))
-    assert stream.report().audit.frames == 1
+    assert stream.report().audit.frames == 4
     stream.reset()
     assert stream.report().audit.frames == 0
     assert stream.last_audit is None
@@ -229,8 +229,44 @@ def test_a_report_with_audits_is_plain_data() -> None:
     stream, _ = audited("hold:2", Maps().eval(), moving(4), audit=2)
     loaded = json.loads(json.dumps(stream.report().to_dict()))["audit"]
     assert loaded["frames"] == 2
-    assert {"mean", "percentile_95", "largest"} == set(loaded["error"])
+    assert {"mean", "percentile_95", "largest", "infinite"} == set(loaded["error"])
     assert loaded["drift"]
+
+
+def test_one_infinite_error_is_counted_and_leaves_the_report_of_the_others() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.ReLU()).eval()
+    frames = [*moving(4), torch.zeros_like(frame())]  # the dense pass of the last one is all zeros
+    stream, seen = audited("hold:9", model, frames, audit=1)
+    assert seen[-1][1].error == math.inf
+    report = stream.report()
+    finite = [audit.error for _, audit, _ in seen[:-1]]
+    assert report.audit.error.mean == pytest.approx(sum(finite) / 4)
+    assert (report.audit.error.largest, report.audit.error.infinite) == (max(finite), 1)
+    assert "and 1 infinite" in str(report)
+    stream.reset()
+    stream(frames[0])
+    stream._auditor.reset()
+    stream(frames[-1])
+    assert json.loads(json.dumps(stream.report().to_dict(), allow_nan=False))["audit"]["error"]["mean"] is None
+
+
+def test_a_report_of_one_breach_has_no_plural() -> None:
+    stream, _ = audited("hold:2", Maps().eval(), moving(2), audit=1, error_limit=0.0)
+    assert "1 breach of the error limit 0, a keyframe" in str(stream.report())
+
+
+def test_complex_outputs_are_audited_without_a_named_metric() -> None:
+    class Spectrum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem = nn.Conv2d(3, 8, 3, padding=1)
+
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            return torch.fft.fft2(self.stem(picture))
+
+    stream, seen = audited("hold:2", Spectrum().eval(), moving(2), audit=1)
+    assert stream.report().audit.metric == "raw"
+    assert seen[1][1].error > 0
 
 
 def test_a_detector_is_judged_by_its_boxes() -> None:

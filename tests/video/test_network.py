@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +78,69 @@ def test_live_stream_never_tells_its_password(camera):
     assert "hunter2" not in told
     assert "abc123" not in told
     assert "***@127.0.0.1" in told
+
+
+class Recording(HTTPServer):
+    """A server of one file, whose length it tells."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(("127.0.0.1", 0), File)
+        self.path = path
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{self.path.name}"
+
+
+class File(BaseHTTPRequestHandler):
+    server: Recording
+
+    def do_GET(self) -> None:
+        content = self.server.path.read_bytes()
+        first, _, _ = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+        content, size = content[int(first) :], len(content)
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Range", f"bytes {first}-{size - 1}/{size}")
+        self.send_header("Accept-Ranges", "bytes")
+        self.end_headers()
+        with suppress(ConnectionError):
+            self.wfile.write(content)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def served(path: Path) -> Iterator[str]:
+    """Gives the address of a file."""
+    server = Recording(path)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.address
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.avi", "clip.ts"])
+def test_a_whole_recording_at_an_address_is_not_called_truncated(make_video, name):
+    with served(make_video(name, frames=40)) as address, NetworkSource(address) as source:
+        assert source.frames_expected in (40, None)  # a transport stream need not tell
+        assert len(list(source)) == 40
+    assert source.truncated is None
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.avi"])
+def test_a_recording_at_an_address_that_was_cut_says_so_as_the_same_file_does(make_video, name):
+    path = make_video(name, frames=60, **({"movflags": "faststart"} if name.endswith("mp4") else {}))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 5])
+    with open_source(str(path)) as file:
+        count = len(list(file))
+    with served(path) as address, NetworkSource(address) as source:
+        assert len(list(source)) == count < 60
+    assert f"after {count} of 60 frames" in source.truncated
+    assert f"after {count} of 60 frames" in file.truncated
 
 
 @pytest.mark.parametrize("address", ["rtsp://admin:p@ss/w0rd@127.0.0.1:9/1", "http://admin:p@ss/w0rd@127.0.0.1:9/1"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -130,3 +131,35 @@ def test_json_is_written_whole_and_checking_leaves_nothing(tmp_path):
     write_json(tmp_path / "r.json", {"a": (1, float("inf"))})
     assert json.loads((tmp_path / "r.json").read_text()) == {"a": [1, None]}
     assert [file.name for file in tmp_path.iterdir()] == ["r.json"]
+
+
+@pytest.mark.parametrize("before", ["earlier", None])
+def test_files_are_written_through_links_and_the_links_stay(tmp_path, before):
+    real = tmp_path / "real"
+    real.mkdir()
+    for name in ("o.mp4", "e.jsonl", "r.json"):
+        (tmp_path / name).symlink_to(real / name)
+        if before is not None:
+            (real / name).write_text(before)
+    with VideoSink(tmp_path / "o.mp4") as video, EventsSink(tmp_path / "e.jsonl") as events:
+        video.write(_picture())
+        events.write({"index": 0})
+    write_json(tmp_path / "r.json", {"a": 1})
+    assert all((tmp_path / name).is_symlink() for name in ("o.mp4", "e.jsonl", "r.json"))
+    assert _frames_in(real / "o.mp4") == [(48, 64)]
+    assert json.loads((real / "e.jsonl").read_text()) == {"index": 0}
+    assert json.loads((real / "r.json").read_text()) == {"a": 1}
+    assert sorted(path.name for path in real.iterdir()) == ["e.jsonl", "o.mp4", "r.json"]
+
+
+def test_a_link_into_a_missing_folder_is_refused(tmp_path):
+    (tmp_path / "e.jsonl").symlink_to(tmp_path / "missing" / "e.jsonl")
+    with pytest.raises(SinkError, match=r"there is no folder '.*missing'"):
+        EventsSink(tmp_path / "e.jsonl")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes, which this system does not have")
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SinkError, match="device or a pipe"):
+        EventsSink(tmp_path / "pipe")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from saccade.errors import SourceError
 from saccade.video import open_source
@@ -73,6 +73,13 @@ def test_missing_source_is_named_with_what_was_expected():
         open_source("nowhere.mp4")
 
 
+def test_a_source_without_a_name_is_refused_and_not_the_current_folder(tmp_path, monkeypatch):
+    Image.new("RGB", (8, 6)).save(tmp_path / "0.png")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError, match="no source was named: expected a video file"):
+        open_source("")
+
+
 def test_empty_file_is_refused(tmp_path):
     path = tmp_path / "empty.mp4"
     path.touch()
@@ -110,6 +117,37 @@ def test_folder_whose_images_change_size_passes_them_through(tmp_path):
         Image.new("L", size).save(tmp_path / f"{index}.png")
     with open_source(str(tmp_path)) as source:
         assert [frame.rgb.shape for frame in source] == [(6, 8, 3), (10, 12, 3)]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_images_of_a_folder_are_turned_upright(tmp_path, suffix):
+    quarter_turn = Image.Exif()
+    quarter_turn[ExifTags.Base.Orientation] = 6
+    picture = Image.new("RGB", (32, 16), (0, 0, 0))
+    picture.paste((255, 255, 255), (0, 0, 8, 16))
+    picture.save(tmp_path / f"0{suffix}", exif=quarter_turn)
+    with open_source(str(tmp_path)) as source:
+        assert source.size == (32, 16)
+        (frame,) = source
+    assert frame.rgb.shape == (32, 16, 3)
+    assert frame.rgb[2].min() > 200 > 50 > frame.rgb[-2].max()
+
+
+def test_an_image_with_damaged_exif_data_is_read_as_it_lies(tmp_path):
+    damaged = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01"
+    Image.new("RGB", (8, 6)).save(tmp_path / "0.jpg", exif=damaged)
+    with open_source(str(tmp_path)) as source:
+        assert [frame.rgb.shape for frame in source] == [(6, 8, 3)]
+    assert source.truncated is None
+
+
+def test_an_image_too_large_to_be_an_image_is_left_out(tmp_path, monkeypatch):
+    Image.new("RGB", (8, 6)).save(tmp_path / "0.png")
+    Image.new("RGB", (80, 60)).save(tmp_path / "1.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with open_source(str(tmp_path)) as source:
+        assert len(list(source)) == 1
+    assert "1.png" in source.truncated
 
 
 def test_folder_without_images_is_refused(tmp_path):

@@ -6,7 +6,7 @@ from saccade.agreement.decoder import Decoder, decode, decoders, find_decoder
 from saccade.agreement.detections import Detections, matched_overlaps
 from saccade.agreement.difference import identical, named_tensors, relative_error, relative_errors
 from saccade.agreement.metric import Disagreement, Metric, metrics, resolve_metric
-from saccade.agreement.spread import Spread
+from saccade.agreement.spread import Spread, json_fields
 
 __all__ = [
     "Decoder",
@@ -22,6 +22,7 @@ __all__ = [
     "find_decoder",
     "fitting_metric",
     "identical",
+    "json_fields",
     "masks",
     "matched_overlaps",
     "metrics",

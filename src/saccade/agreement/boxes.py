@@ -26,6 +26,10 @@ class DetectionsDisagreement:
 
     decoder: str = ""
 
+    def finds(self, outputs: Any) -> int:
+        """Returns how many boxes there are in all pictures together."""
+        return sum(len(picture) for picture in decode(outputs, self.decoder))
+
     def __call__(self, reference: Any, outputs: Any) -> float:
         """Returns the disagreement, 0..1."""
         pairs = list(zip(decode(reference, self.decoder), decode(outputs, self.decoder), strict=True))

@@ -20,7 +20,8 @@ def relative_error(outputs: Sequence[Tensor], reference: Sequence[Tensor]) -> fl
 
     Returns:
         The largest of norm(output - reference) / norm(reference); infinity where number or shapes differ or a value
-        is NaN in one and not in the other.
+        is NaN in one and not in the other. Of a reference that is all zeros, 0 for an equal output and infinity for
+        any other.
     """
     if [output.shape for output in outputs] != [right.shape for right in reference]:
         return math.inf
@@ -73,8 +74,11 @@ def named_tensors(outputs: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
 
 
 def described(outputs: Any) -> str:
-    """Returns the shapes of a model's outputs in words, for messages."""
-    shapes = [f"{name or 'a tensor'} {tuple(tensor.shape)}" for name, tensor in named_tensors(outputs)]
+    """Returns the shapes of a model's outputs in words, for messages, and the types of those that are no floats."""
+    shapes = [
+        f"{name or 'a tensor'} {tuple(tensor.shape)}" + ("" if tensor.is_floating_point() else f" of {tensor.dtype}")
+        for name, tensor in named_tensors(outputs)
+    ]
     shown = shapes[:6] + [f"and {len(shapes) - 6} more"] * (len(shapes) > 6)
     return ", ".join(shown) if shown else f"no tensor but a {type(outputs).__name__}"
 

@@ -27,6 +27,8 @@ class FastestDet:
         tensors = [tensor for _, tensor in named_tensors(outputs)]
         if len(tensors) != 1 or tensors[0].ndim != 4 or tensors[0].shape[1] <= NUMBERS_BEFORE_CLASSES + 1:
             return False
+        if not tensors[0].is_floating_point():
+            return False
         objectness, sums = tensors[0][:, 0], tensors[0][:, NUMBERS_BEFORE_CLASSES:].sum(1)
         return bool(((objectness >= 0) & (objectness <= 1) & ((sums - 1).abs() < 1e-2)).all())
 

@@ -22,7 +22,7 @@ def load_function(module_name: str, attribute: str) -> Callable[[Any, Any], floa
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that calls sys.exit must not end the program
         raise MetricError(
             f"the metric {module_name}:{attribute} cannot be had: importing {module_name!r} failed "
             f"({type(error).__name__}: {error}); expected a known metric or module:function"

@@ -41,7 +41,7 @@ class Metric:
             value = float(self.disagreement(reference, outputs))
         except SaccadeError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a metric that calls sys.exit must not end the program
             raise MetricError(
                 f"the metric {self.name!r} raised {type(error).__name__}: {error}; it was given the right outputs and "
                 f"the outputs to judge ({described(reference)}): expected a number from 0 (the same) to 1"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from saccade.agreement.decoder import decoders
 from saccade.agreement.detections import Detections
 
@@ -21,7 +23,12 @@ class TorchvisionDetector:
         """Returns whether outputs are such a list."""
         if not isinstance(outputs, (list, tuple)) or not outputs:
             return False
-        return all(isinstance(one, Mapping) and {"boxes", "labels", "scores"} <= one.keys() for one in outputs)
+        return all(
+            isinstance(one, Mapping)
+            and {"boxes", "labels", "scores"} <= one.keys()
+            and all(torch.is_tensor(one[key]) and one[key].is_floating_point() for key in ("boxes", "scores"))
+            for one in outputs
+        )
 
     def decode(self, outputs: Any) -> list[Detections]:
         """Returns what was found in each picture, in pixels."""

@@ -31,7 +31,7 @@ class UltraFace:
     def recognises(self, outputs: Any) -> bool:
         """Returns whether there are two such tensors, the first of probabilities, for a published size of frame."""
         tensors = [tensor for _, tensor in named_tensors(outputs)]
-        if len(tensors) != 2 or any(tensor.ndim != 3 for tensor in tensors):
+        if len(tensors) != 2 or any(tensor.ndim != 3 or not tensor.is_floating_point() for tensor in tensors):
             return False
         scores, boxes = tensors
         if scores.shape[2] != 2 or boxes.shape[2] != 4 or scores.shape[:2] != boxes.shape[:2]:

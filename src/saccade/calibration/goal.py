@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from saccade.agreement import Metric, relative_errors
+from saccade.agreement import Metric, Spread, find_decoder, relative_errors
+from saccade.agreement.boxes import DetectionsDisagreement
+from saccade.agreement.masks import masks_disagreement
 from saccade.errors import CalibrationError
+from saccade.policy.fields import is_number
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,8 @@ class Goal:
     metric: Metric | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.limit) and self.limit > 0):
-            raise CalibrationError(f"a goal of {self.limit} was given; expected a finite number above 0")
+        if not (is_number(self.limit) and self.limit > 0):
+            raise CalibrationError(f"a goal of {self.limit!r} was given; expected a finite number above 0")
         if self.metric is not None and self.limit > 1:
             raise CalibrationError(f"a disagreement of {self.limit} was given; expected one of at most 1, or 100%")
 
@@ -39,6 +41,19 @@ class Goal:
         if self.metric is not None:
             return self.metric(dense_outputs, outputs)
         return max(relative_errors(numbers, dense_numbers).values(), default=0.0)
+
+    def is_met(self, miss: Spread) -> bool:
+        """Returns whether the mean keeps to the limit and no frame's error is infinite."""
+        return not miss.infinite and miss.mean <= self.limit
+
+    def finds(self, outputs: Any) -> int | None:
+        """Returns how many things a detector found in a frame; None where the goal does not go by finds."""
+        disagreement = None if self.metric is None else self.metric.disagreement
+        if isinstance(disagreement, DetectionsDisagreement):
+            return disagreement.finds(outputs)
+        if disagreement is masks_disagreement and find_decoder(outputs) is not None:
+            return DetectionsDisagreement().finds(outputs)
+        return None
 
     def __str__(self) -> str:
         if self.metric is None:

@@ -16,6 +16,7 @@ def audit_event(audited: Audited | None) -> dict[str, Any]:
         "relative_error": audited.error,
         "relative_errors": {name or "output": error for name, error in audited.errors.items()},
         "disagreement": audited.disagreement,
+        "metric": audited.metric,
         "frames_since_keyframe": audited.since_keyframe,
         "breach": audited.breach,
     }
@@ -23,7 +24,10 @@ def audit_event(audited: Audited | None) -> dict[str, Any]:
 
 
 class AuditNote:
-    """Words for the picture: the error that was measured last, and how many breaches there were."""
+    """Words for the picture: the error and the disagreement measured last, and how many breaches there were.
+
+    They are few, so that they fit beside the title of a picture that is 640 pixels wide.
+    """
 
     def __init__(self) -> None:
         self._last: Audited | None = None
@@ -38,7 +42,7 @@ class AuditNote:
             self._breaches += audited.breach
         if self._last is None:
             return "", False
-        unit = "frame" if self._frames_ago == 1 else "frames"
-        ago = f" ({self._frames_ago} {unit} ago)" if self._frames_ago else ""
-        breaches = f", {self._breaches} breaches" if self._breaches else ""
-        return f"error {self._last.error:.3f}{ago}{breaches}", audited is not None and audited.breach
+        ago = f" ({self._frames_ago} ago)" if self._frames_ago else ""
+        breaches = f", {self._breaches} {'breach' if self._breaches == 1 else 'breaches'}" if self._breaches else ""
+        found = f"error {self._last.error:.2g}, {self._last.metric} {self._last.disagreement:.0%}"
+        return f"{found}{ago}{breaches}", audited is not None and audited.breach

@@ -24,14 +24,16 @@ def demo(
     json_file: Annotated[Path | None, typer.Option("--json", help="Results to write as JSON.")] = None,
 ) -> None:
     """Watch a rendered street, dense against incremental; needs no network and no files."""
+    from saccade.cli.outputs import check_outputs
     from saccade.cli.versions import versions
     from saccade.demo.plot import write_plot
     from saccade.video.sinks import check_writable, write_json
 
-    _make_folder(out)
-    if json_file is not None:
-        check_writable(json_file, "the results")
     video, plot = out / "demo.mp4", out / "demo.png"
+    check_outputs({"--json": json_file, "the video of --out": video, "the plot of --out": plot})
+    if json_file is not None and not _is_made_with(out, json_file.parent):
+        check_writable(json_file, "the results")
+    _make_folder(out)
     check_writable(plot, "the plot")
     totals = _watch(frames, video)
     write_plot(totals, plot)
@@ -99,6 +101,11 @@ def _picture(painter: SideBySide, comparison: Comparison, work: dict[str, int]) 
         comparison.incremental_milliseconds,
         comparison.share,
     )
+
+
+def _is_made_with(folder: Path, other: Path) -> bool:
+    """Tells whether making a folder makes another one too: the same, or one above that is not there yet."""
+    return not other.exists() and folder.absolute().is_relative_to(other.absolute())
 
 
 def _make_folder(folder: Path) -> None:

@@ -18,9 +18,11 @@ def doctor(
     json_file: Annotated[Path | None, typer.Option("--json", help="Findings to write as JSON.")] = None,
 ) -> None:
     """Show versions, instruction set, threads and peers, and test the kernels."""
+    from saccade.cli.outputs import check_outputs
     from saccade.cli.versions import versions
     from saccade.video.sinks import check_writable, write_json
 
+    check_outputs({"--json": json_file})
     if json_file is not None:
         check_writable(json_file, "the findings")
     findings: dict[str, Any] = {

@@ -67,6 +67,8 @@ def choose_model(name: str, weights: str | None = None, gate: GateChoice | None 
     kind, separator, rest = name.partition(":")
     if not separator or not rest:
         raise UnknownModelError(f"unknown model {name!r}; expected {FORMS}{_hint(name)}")
+    if weights == "":
+        raise WeightsError("no weights were named; give a file or DEFAULT after --weights, or leave it out")
     pretrained = weights is not None and weights.upper() == "DEFAULT"
     if kind == "torchvision":
         chosen = _from_torchvision(name, rest, pretrained)

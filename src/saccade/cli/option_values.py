@@ -7,19 +7,27 @@ import re
 
 import typer
 
+MOST_PIXELS = 1 << 28
+"""Of a frame; float32 in three channels, it takes 3 GiB."""
+
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
     """Returns (H, W) in pixels from "HxW", or None from None.
 
     Raises:
-        typer.BadParameter: when the text is something else.
+        typer.BadParameter: when the text is something else, or so large a frame would not fit into memory.
     """
     if text is None:
         return None
     match = re.fullmatch(r"(\d+)[xX](\d+)", text.strip())
     if match is None or not int(match[1]) or not int(match[2]):
         raise typer.BadParameter(f"{text!r} is no size; expected height x width in pixels, such as 384x640")
-    return int(match[1]), int(match[2])
+    height, width = int(match[1]), int(match[2])
+    if height * width > MOST_PIXELS:
+        raise typer.BadParameter(
+            f"{text!r} is too large; expected height x width of at most {MOST_PIXELS:,} pixels in all, such as 384x640"
+        )
+    return height, width
 
 
 def parse_factor(number: float | None) -> float | None:

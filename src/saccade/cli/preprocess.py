@@ -10,6 +10,8 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from saccade.errors import FrameError
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -34,8 +36,21 @@ class Preprocessing:
     letterbox: bool = False
 
     def __call__(self, rgb: npt.NDArray[np.uint8]) -> torch.Tensor:
-        """Returns the frame (1, 3, H, W) float32 of a picture (H, W, 3) uint8."""
-        picture = self.fitted(rgb)
+        """Returns the frame (1, 3, H, W) float32 of a picture (H, W, 3) uint8.
+
+        Raises:
+            FrameError: when the memory does not suffice for it.
+        """
+        try:
+            return self._frame(self.fitted(rgb))
+        except (MemoryError, RuntimeError) as error:
+            height, width = self.size or rgb.shape[:2]
+            raise FrameError(
+                f"a frame of {height}x{width} pixels could not be made ({str(error).partition(chr(10))[0]}); "
+                "choose a smaller --size"
+            ) from error
+
+    def _frame(self, picture: torch.Tensor) -> torch.Tensor:
         if self.channels == "bgr":
             picture = picture.flip(1)
         std = torch.tensor(self.std).reshape(1, -1, 1, 1)

@@ -25,10 +25,10 @@ SizeOption = Annotated[
     str | None,
     typer.Option(help="The model's frame as HxW; the video's own size, or the model's fixed one, by default."),
 ]
-ScaleOption = Annotated[float | None, typer.Option(help="Factor of the grey levels 0..255 [1/255].")]
+ScaleOption = Annotated[float | None, typer.Option(help="Factor of the grey levels 0..255; 1/255 by default.")]
 MeanOption = Annotated[str | None, typer.Option(help="Subtracted after scaling: one number or three.")]
 StdOption = Annotated[str | None, typer.Option(help="Divided by after that: one number or three.")]
-ChannelsOption = Annotated[Channels | None, typer.Option(help="The model's channel order [rgb].")]
+ChannelsOption = Annotated[Channels | None, typer.Option(help="The model's channel order; rgb by default.")]
 LetterboxOption = Annotated[bool, typer.Option("--letterbox", help="Keep the proportions when resizing.")]
 
 

@@ -91,11 +91,16 @@ def regions(
     import torch
 
     from saccade.cli.models import choose_model
+    from saccade.cli.outputs import check_outputs
+    from saccade.cli.warning import warn
     from saccade.errors import SourceError, UnknownModelError
     from saccade.policy.regions import RegionRule
     from saccade.video import VideoSink, open_source
     from saccade.video.sinks import check_writable
 
+    check_outputs(
+        {"--output": output, "--json": json_file}, [("SOURCE", source), ("--weights", weights), ("--policy", policy)]
+    )
     rule = RegionRule(threshold, pixels, grow)
     if json_file is not None:
         check_writable(json_file, "the results")
@@ -107,8 +112,7 @@ def regions(
             raise UnknownModelError(
                 f"{model!r} is an ONNX file; saccade regions needs a torch module: give torchvision:NAME"
             )
-        if chosen.warning:
-            typer.echo(f"saccade: warning: {chosen.warning}", err=True)
+        warn(chosen.warning)
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(threads)
         stack.enter_context(torch.inference_mode())
@@ -116,11 +120,12 @@ def regions(
         contest = _Contest.of(chosen, rule, against is Against.consumed, policy, threads)
         for frame in _progress(video, frames):
             contest.show(frame.rgb, sink)
+    warn(video.truncated)
     if contest.frames < 2:
         raise SourceError(f"{video.name!r} has {contest.frames} frames; expected at least 2 to compare")
     _print(contest)
     if json_file is not None:
-        _write(json_file, contest, video.name, model, rule)
+        _write(json_file, contest, video, model, rule)
 
 
 @dataclass
@@ -166,7 +171,7 @@ class _Contest:
         names = list(_CONTENDERS)
         results: dict[str, tuple[float, Any]] = {}
         calls = {
-            "dense": lambda: picture_output(self.dense(frame), frame),
+            "dense": lambda: picture_output(_densely(self.dense, frame), frame),
             "regions": lambda: self.boxed(rgb),
             "engine": lambda: picture_output(self.stream(frame), frame),
         }
@@ -194,6 +199,13 @@ class _Contest:
 
         boxes = [Box(x.left, x.top, x.right - 1, x.bottom - 1) for x in self.boxed.regions]
         return draw_overlay(rgb, boxes=boxes, title=f"frame {self.frames - 1}   {len(boxes)} regions")
+
+
+def _densely(model: Any, frame: Any) -> Any:
+    from saccade.peers.peer import failure_told
+
+    with failure_told(model, frame):
+        return model(frame)
 
 
 def _resized(rgb: Any, size: tuple[int, int] | None) -> Any:
@@ -233,7 +245,7 @@ def _print(contest: _Contest) -> None:
     Console().print(table)
 
 
-def _write(path: Path, contest: _Contest, source: str, model: str, rule: Any) -> None:
+def _write(path: Path, contest: _Contest, video: Any, model: str, rule: Any) -> None:
     from dataclasses import asdict
 
     from saccade.cli.versions import versions
@@ -242,8 +254,9 @@ def _write(path: Path, contest: _Contest, source: str, model: str, rule: Any) ->
     write_json(
         path,
         {
-            "source": source,
+            "source": video.name,
             "model": model,
+            "truncated": video.truncated,
             "rule": asdict(rule),
             "frames": contest.frames,
             "regions": contest.boxes,

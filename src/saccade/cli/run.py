@@ -124,9 +124,16 @@ def run(
     from saccade.cli.ignored import IgnoredRegions
     from saccade.cli.models import choose_model
     from saccade.cli.moving_camera import check_moving_camera
+    from saccade.cli.outputs import check_outputs
+    from saccade.cli.warning import warn
     from saccade.video import open_source
     from saccade.video.sinks import check_writable
 
+    check_outputs(
+        {"--output": output, "--events": events, "--json": json_file},
+        [("SOURCE", source), ("--model", model), ("--weights", weights), ("--policy", policy), ("--ignore", ignore),
+         ("--class-names", class_names)],
+    )  # fmt: skip
     check_moving_camera(moving_camera, margin, ignore is not None or bool(ignore_box))
     ignored = IgnoredRegions.read(ignore, ignore_box or [])
     names = () if class_names is None else read_class_names(class_names)
@@ -142,8 +149,7 @@ def run(
         sinks = _Sinks.open(stack, output, events, (video.frame_rate or 25.0) / every)
         chosen = choose_model(model, weights)
         chosen = replace(chosen, categories=names or chosen.categories)
-        if chosen.warning:
-            typer.echo(f"saccade: warning: {chosen.warning}", err=True)
+        warn(chosen.warning)
         preprocessing = changed(chosen.preprocessing, changes)
         mask = ignored.mask(video.size, preprocessing)
         stream = _stream(chosen.model, policy, threads, audits, mask, (moving_camera, margin))
@@ -188,9 +194,11 @@ class _Watch:
 
     def __post_init__(self) -> None:
         from saccade.cli.audit_note import AuditNote
+        from saccade.cli.verdict import Verdicts
 
         self.tally = Tally()
         self.note = AuditNote()
+        self.verdicts = Verdicts()
 
     def process(self, frame: Frame) -> None:
         """Runs the model on a frame and writes what comes of it, to every sink or, when interrupted before, to none."""
@@ -218,6 +226,7 @@ class _Watch:
         event = picture = None
         if self.sinks.events is not None:
             event = _event(frame, cost, outputs, self.chosen, finds, audited) | camera_event(self.stream)
+            event |= self.verdicts.after(self.stream)
         if self.sinks.video is not None:
             words, alarm = self.note.after(audited)
             words = "   ".join(part for part in (camera_note(self.stream), words) if part)
@@ -333,6 +342,7 @@ def _progress(source: FrameSource, every: int, count: int | None) -> Iterator[An
 def _finish(stream: Any, tally: Tally, source: FrameSource, chosen: ChosenModel, json_file: Path | None) -> None:
     """Prints the report, says what was wrong with the source, and writes the report's file."""
     from saccade.cli.versions import versions
+    from saccade.cli.warning import warn
     from saccade.video.sinks import write_json
 
     if tally.frames:
@@ -350,6 +360,5 @@ def _finish(stream: Any, tally: Tally, source: FrameSource, chosen: ChosenModel,
                     "versions": versions(),
                 },
             )
-    typer.echo(f"{tally.frames} frames · {tally}" if tally.frames else "no frames", err=True)
-    if source.truncated:
-        typer.echo(f"saccade: warning: {source.truncated}", err=True)
+    typer.echo(str(tally) if tally.frames else "no frames", err=True)  # how many they were stands in the report
+    warn(source.truncated)

@@ -44,10 +44,12 @@ def sizes(
 ) -> None:
     """Count the parameters and multiply-accumulates of a network and of its gates."""
     from saccade.cli.option_values import parse_size
+    from saccade.cli.outputs import check_outputs
     from saccade.models.sizes import measure
     from saccade.video.sinks import check_writable, write_json
 
     height, width = parse_size(size) or (224, 224)
+    check_outputs({"--json": json_file})
     if json_file is not None:
         check_writable(json_file, "the sizes")
     plain = _network(model)

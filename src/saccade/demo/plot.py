@@ -10,7 +10,7 @@ from saccade.errors import SinkError
 
 
 def write_plot(totals: Totals, path: Path) -> None:
-    """Writes a PNG of the time and the work of every frame.
+    """Writes a PNG of the time and the work of every frame; of a link, what it leads to is written.
 
     Raises:
         SinkError: when it cannot be written.
@@ -46,12 +46,13 @@ def write_plot(totals: Totals, path: Path) -> None:
         axes.grid(axis="y", color="#e6e9ec", linewidth=0.8)
         axes.set_axisbelow(True)
         axes.margins(x=0)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    target = Path(os.path.realpath(path))
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
             figure.set_canvas(FigureCanvasAgg(figure))
             figure.savefig(file, format="png")
-        os.replace(partial, path)
+        os.replace(partial, target)
     except OSError as error:
         raise SinkError(f"cannot write the plot {str(path)!r}: {error.strerror}") from error
     finally:

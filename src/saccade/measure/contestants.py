@@ -68,6 +68,7 @@ def prepare_contestants(
 
     Raises:
         RegistryError: a name is unknown.
+        ModelError: the module fails on the example.
     """
     chosen = [peers.get(name) for name in names]
     reference = example_outputs(model, example) if isinstance(model, nn.Module) else None

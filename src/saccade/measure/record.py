@@ -19,7 +19,7 @@ class Record:
     file in place in one step; leaving by an exception leaves whatever was there before.
 
     Args:
-        path: the file; None to keep the rows in memory only.
+        path: the file; of a link, what it leads to is written. None to keep the rows in memory only.
         benchmark: the benchmark's name, written beside the rows.
     """
 
@@ -47,18 +47,25 @@ class Record:
         draft = _draft_beside(self.path)
         try:
             draft.write_text(text)
-            os.replace(draft, self.path)
+            os.replace(draft, _target(self.path))
         except OSError as failure:
             raise SinkError(f"cannot write {self.path}: {failure.strerror}; the results are lost") from failure
         finally:
             draft.unlink(missing_ok=True)
 
 
+def _target(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
 def _draft_beside(path: Path) -> Path:
-    if path.is_dir():
+    target = _target(path)
+    if target.is_dir():
         raise SinkError(f"cannot write {path}: it is a folder; name a file")
+    if target.exists() and not target.is_file():
+        raise SinkError(f"cannot write {path}: it is a device or a pipe; name a regular file")
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as failure:
         raise SinkError(f"cannot write {path}: {failure.strerror}; name a file in a writable folder") from failure
     os.close(descriptor)

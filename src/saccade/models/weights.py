@@ -99,14 +99,30 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         return tensors
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    return _state_dict(content, path)
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    """Returns what to say of a file that torch does not load."""
+    if not isinstance(error, OSError) and not _may_be_saved_by_torch(path):
+        return WeightsError(
+            f"{str(path)!r} is no file of weights: expected one that safetensors or torch.save wrote, "
+            f"ending in {', '.join(SUFFIXES)}"
+        )
+    if isinstance(error, pickle.UnpicklingError):
+        return WeightsError(
             f"{str(path)!r} is not a plain file of tensors, and code in it will not be run; "
             "save model.state_dict() with safetensors or torch.save"
-        ) from error
-    except Exception as error:
-        raise WeightsError(f"{str(path)!r} cannot be read as weights: {' '.join(str(error).split())}") from error
-    return _state_dict(content, path)
+        )
+    return WeightsError(f"{str(path)!r} cannot be read as weights: {' '.join(str(error).split())}")
+
+
+def _may_be_saved_by_torch(path: Path) -> bool:
+    """Tells whether a file begins as what torch saves does: as a zip archive, or in older versions as a pickle."""
+    with path.open("rb") as file:
+        return file.read(4).startswith((b"PK\x03\x04", b"\x80"))
 
 
 def _state_dict(content: Any, path: Path) -> dict[str, torch.Tensor]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -103,9 +104,31 @@ def flat(outputs: object) -> list[Tensor]:
     return [leaf for leaf in _pytree.tree_leaves(outputs) if isinstance(leaf, Tensor)]
 
 
+@contextmanager
+def failure_told(model: nn.Module, frame: Tensor) -> Iterator[None]:
+    """Turns whatever a module raises on a frame within the ``with`` block into one error that says so.
+
+    Raises:
+        ModelError: the module failed.
+    """
+    try:
+        yield
+    except Exception as failure:  # a user's module may raise anything
+        lines = str(failure).strip().splitlines()
+        told = f"{type(failure).__name__}: {lines[0]}" if lines else type(failure).__name__
+        raise ModelError(
+            f"{type(model).__name__} fails on a frame of shape {tuple(frame.shape)} ({told}); expected a model that "
+            "takes such frames: choose another --size or another model"
+        ) from failure
+
+
 def example_outputs(model: nn.Module, example: Tensor) -> list[Tensor]:
-    """Returns what the module answers to the example in plain eager torch."""
-    with torch.no_grad():
+    """Returns what the module answers to the example in plain eager torch.
+
+    Raises:
+        ModelError: the module failed.
+    """
+    with torch.no_grad(), failure_told(model, example):
         return flat(model(example))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from saccade.errors import PolicyError
 from saccade.policy.change import CellChange
+from saccade.policy.fields import check_number, check_whole
 
 _LIKELY_POWER = 0.8
 _LIKELY_WEIGHT = 0.075  # as if changes had spread by a quarter when that power was found
@@ -45,17 +45,12 @@ class Allowance:
     frames: int = 64
 
     def __post_init__(self) -> None:
-        if self.error is not None and not (math.isfinite(self.error) and self.error >= 0):
-            raise PolicyError(
-                f"an error of {self.error} was allowed; expected a finite number of 0 or more, such as 0.1"
-            )
-        if not 1 <= self.quality <= 95:
-            raise PolicyError(f"JPEG of quality {self.quality} was asked for; expected 1 to 95")
-        if not (self.share > 0 and self.largest > 0 and self.frames >= 1):
-            raise PolicyError(
-                f"an allowance with share={self.share}, largest={self.largest} and frames={self.frames} was given; "
-                "expected numbers above 0 and at least one frame"
-            )
+        if self.error is not None:
+            check_number(self, "error")
+        check_whole(self, "quality", least=1, most=95)
+        check_number(self, "share", above=True)
+        check_number(self, "largest", above=True)
+        check_whole(self, "frames", least=1)
 
 
 @dataclass

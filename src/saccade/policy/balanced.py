@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from saccade.errors import PolicyError
 from saccade.policy.allowance import Allowance
+from saccade.policy.fields import check_kind, check_number, check_whole, number_behind
 from saccade.policy.policy import History, Policy, Verdict, policies
 from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
-from saccade.policy.tolerant import EVERY_LAYER, FEWEST, threshold_of
+from saccade.policy.tolerant import EVERY_LAYER, FEWEST
 
 WIDE_LAYERS = 512.0
 """A least cost from which deltas save clearly more time than comparing takes; narrower layers about break even."""
@@ -44,12 +44,11 @@ class Balanced(Policy):
     scene: SceneChange | None = field(default_factory=lambda: SceneChange(travel=math.inf))
 
     def __post_init__(self) -> None:
-        Allowance(self.error)
-        if not (math.isfinite(self.layers) and self.layers >= 0) or self.longest < 0:
-            raise PolicyError(
-                f"a share of {self.layers} for layers and at most {self.longest} frames held in a row were given; "
-                "expected two numbers of 0 or more"
-            )
+        if self.error is not None:
+            check_number(self, "error")
+        check_number(self, "layers")
+        check_whole(self, "longest")
+        check_kind(self, "scene", SceneChange)
 
     @property
     def allowance(self) -> Allowance:
@@ -75,7 +74,7 @@ class Balanced(Policy):
     @classmethod
     def parse(cls, text: str) -> Balanced:
         """Reads "balanced:0.05" or "frugal:0.05": the relative error that is allowed in the mean."""
-        return cls(threshold_of(cls.__name__.lower(), text))
+        return cls(number_behind(cls.__name__.lower(), text, "error", "0.05"))
 
 
 @policies.register("frugal")

@@ -22,7 +22,7 @@ belongs to those values. That is also how the engine runs the policy.
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,6 +31,7 @@ import torch.nn.functional as F
 
 from saccade.errors import PolicyError
 from saccade.graph import Padding, Pair
+from saccade.policy.fields import check_number, check_whole, number_behind
 from saccade.policy.policy import Policy, policies
 
 Norm = Literal["l1", "l2"]
@@ -69,14 +70,12 @@ class Borji(Policy):
     compare_outputs: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.threshold) and self.threshold >= 0):
-            raise PolicyError(f"a threshold of {self.threshold} was given; expected a finite number, 0 or more")
+        check_number(self, "threshold")
+        check_whole(self, "field", least=1, odd=True)
         if self.norm not in ("l1", "l2"):
             raise PolicyError(f"the norm {self.norm!r} was given; expected l1 or l2")
         if self.reference not in ("consumed", "previous"):
             raise PolicyError(f"the reference {self.reference!r} was given; expected consumed or previous")
-        if self.field < 1 or self.field % 2 == 0:
-            raise PolicyError(f"a receptive field of {self.field} was given; expected an odd whole number from 1 up")
 
     @classmethod
     def as_published(cls, threshold: float = 1.0, norm: Norm = "l1") -> Borji:
@@ -101,14 +100,9 @@ class Borji(Policy):
         """Reads the threshold of "borji:0.5".
 
         Raises:
-            PolicyError: where the text is no number, or a negative one.
+            PolicyError: where the text is no finite number, or a negative one.
         """
-        try:
-            return cls(float(text))
-        except ValueError as error:
-            raise PolicyError(
-                f"borji:{text} was given; expected a threshold of 0 or more, such as borji:0.5"
-            ) from error
+        return cls(number_behind("borji", text, "threshold", "0.5"))
 
     @property
     def is_corrected(self) -> bool:
@@ -119,6 +113,23 @@ class Borji(Policy):
     def exact(self) -> bool:
         """Whether outputs equal a dense pass: the corrected rule at a threshold of 0."""
         return self.is_corrected and self.threshold == 0
+
+    def check_runnable(self) -> None:
+        """Checks that this is the corrected rule, with no field that only the published program heeds.
+
+        Raises:
+            PolicyError: when it is not.
+        """
+        if self.is_corrected and not self.in_place and not self.compare_outputs:
+            return
+        corrected = Borji(self.threshold, self.norm, self.field)
+        names = [field.name for field in dataclasses.fields(self)]
+        others = [name for name in names if getattr(self, name) != getattr(corrected, name)]
+        raise PolicyError(
+            f"Borji({', '.join(f'{name}={getattr(self, name)!r}' for name in others)}) was given; the engine runs the "
+            "corrected rule of borji only, saccade.policy.Borji.corrected(): run the published one with `saccade "
+            "reproduce spatial-attention`"
+        )
 
     def changes(self, frame: torch.Tensor, reference: torch.Tensor) -> torch.Tensor | None:
         """Returns the places of a frame that lie in a receptive field which changed enough, and differ.
@@ -133,11 +144,7 @@ class Borji(Policy):
         Raises:
             PolicyError: when the rule is not the corrected one.
         """
-        if not self.is_corrected:
-            raise PolicyError(
-                "the engine runs the corrected rule of borji only; run the published one with "
-                "`saccade reproduce spatial-attention`, or use saccade.policy.Borji.corrected"
-            )
+        self.check_runnable()
         return None if self.threshold == 0 else self.taken(frame, reference)
 
     def taken(self, frame: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:

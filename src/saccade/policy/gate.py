@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 
-from saccade.errors import PolicyError
 from saccade.policy.change import compare_cells
+from saccade.policy.fields import check_number, check_whole, number_behind
 from saccade.policy.policy import History, Policy, Verdict, policies
 
 
@@ -36,11 +35,8 @@ class Gate(Policy):
     longest: int = 8
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.levels) and self.levels >= 0) or self.longest < 0:
-            raise PolicyError(
-                f"a gate of {self.levels} grey levels for at most {self.longest} frames was given; expected two "
-                "numbers of 0 or more, such as gate:1.5"
-            )
+        check_number(self, "levels")
+        check_whole(self, "longest")
 
     def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
         """Holds where the mean change is small, unless ``longest`` frames have been held already."""
@@ -52,7 +48,4 @@ class Gate(Policy):
     @classmethod
     def parse(cls, text: str) -> Gate:
         """Reads "gate:1.5"."""
-        try:
-            return cls(float(text))
-        except ValueError:
-            raise PolicyError(f"gate:{text} was given; expected grey levels, such as gate:1.5") from None
+        return cls(number_behind("gate", text, "number of grey levels", "1.5"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from saccade.errors import PolicyError
+from saccade.policy.fields import check_whole
 from saccade.policy.policy import History, Policy, Verdict, policies
 
 
@@ -22,8 +23,7 @@ class Hold(Policy):
     every: int = 2
 
     def __post_init__(self) -> None:
-        if self.every < 1:
-            raise PolicyError(f"hold:{self.every} was given; expected a whole number from 1 up, such as hold:2")
+        check_whole(self, "every", least=1)
 
     def judge(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> Verdict:
         """Holds until ``every`` - 1 frames have been held."""
@@ -33,6 +33,6 @@ class Hold(Policy):
     @classmethod
     def parse(cls, text: str) -> Hold:
         """Reads "hold:3"."""
-        if not text.isdecimal():
+        if not text.isdecimal() or int(text) < 1:
             raise PolicyError(f"hold:{text} was given; expected a whole number from 1 up, such as hold:2")
         return cls(int(text))

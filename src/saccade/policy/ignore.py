@@ -46,6 +46,10 @@ class Ignore(Policy):
     def __hash__(self) -> int:
         return hash((self.policy, tuple(self.mask.shape)))
 
+    def check_runnable(self) -> None:
+        """Checks that the engine runs the other policy."""
+        self.policy.check_runnable()
+
     @property
     def sees_all(self) -> bool:
         """Never: some of its places are those of the reference."""

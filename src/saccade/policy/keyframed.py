@@ -8,6 +8,7 @@ import torch
 
 from saccade.errors import PolicyError
 from saccade.policy.allowance import Allowance
+from saccade.policy.fields import check_kind, check_whole
 from saccade.policy.policy import History, Policy, Verdict
 from saccade.policy.scene import SceneChange
 from saccade.policy.tolerance import Tolerance
@@ -30,8 +31,12 @@ class Keyframed(Policy):
     def __post_init__(self) -> None:
         if not isinstance(self.policy, Policy):
             raise PolicyError(f"{self.policy!r} was given to add keyframes to; expected a saccade.policy.Policy")
-        if self.every < 0:
-            raise PolicyError(f"a keyframe every {self.every} frames was asked for; expected 0 for none, or more")
+        check_kind(self, "rule", SceneChange)
+        check_whole(self, "every")
+
+    def check_runnable(self) -> None:
+        """Checks that the engine runs the other policy."""
+        self.policy.check_runnable()
 
     def seen(self, frame: torch.Tensor, reference: torch.Tensor | None) -> torch.Tensor:
         """Returns what the other policy lets the stream see."""

@@ -85,6 +85,13 @@ class Policy:
     A policy keeps no state: whatever it has to know of earlier frames is handed to it.
     """
 
+    def check_runnable(self) -> None:
+        """Checks that the engine can run the policy; asked when it is resolved, before any frame.
+
+        Raises:
+            PolicyError: when it cannot; says what can.
+        """
+
     def seen(self, frame: torch.Tensor, reference: torch.Tensor | None) -> torch.Tensor:
         """Returns what the stream takes for its new frame; everything else, a dense pass too, is asked of that.
 

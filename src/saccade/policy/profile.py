@@ -12,6 +12,7 @@ import pydantic
 import torch
 
 from saccade.errors import PolicyError
+from saccade.policy.fields import check_kind, check_number, check_whole
 from saccade.policy.gate import Gate
 from saccade.policy.policy import History, Policy, Verdict
 from saccade.policy.scene import SceneChange
@@ -48,6 +49,7 @@ class Profile(pydantic.BaseModel, frozen=True, extra="forbid"):
         sensitivities: by tensor, one number a channel; see ``Tolerance.measure``.
         goal: what was asked for, such as "error 0.1" or "disagreement 0.005 (top1)".
         held_back: how it did on frames that the search had not seen.
+        note: what a reader should know besides, such as that no layer is wide enough for thresholds to count.
     """
 
     version: Literal[1] = 1
@@ -61,6 +63,7 @@ class Profile(pydantic.BaseModel, frozen=True, extra="forbid"):
     sensitivities: dict[str, tuple[Number, ...]]
     goal: str
     held_back: Held
+    note: str = ""
 
     def policy(self) -> Calibrated:
         """Returns the policy that the profile describes."""
@@ -98,6 +101,15 @@ class Calibrated(Policy):
     delta_cost: float | None = None
     sensitivities: tuple[tuple[str, tuple[float, ...]], ...] = ()
     fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        check_number(self, "threshold")
+        check_number(self, "levels")
+        check_whole(self, "longest")
+        check_kind(self, "scene", SceneChange)
+        check_number(self, "least_cost", infinite=True)
+        if self.delta_cost is not None:
+            check_number(self, "delta_cost", above=True, infinite=True)
 
     @property
     def tolerance(self) -> Tolerance:

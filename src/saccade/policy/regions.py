@@ -6,14 +6,13 @@ than 500 pixels, boxes grown by 3.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
-from saccade.errors import PolicyError
+from saccade.policy.fields import check_number, check_whole
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a grey value (ITU-R BT.601)."""
@@ -58,11 +57,9 @@ class RegionRule:
     grow: int = 3
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.threshold) and self.threshold >= 0) or self.pixels < 0 or self.grow < 0:
-            raise PolicyError(
-                f"regions of more than {self.pixels} pixels that differ by more than {self.threshold}, grown by "
-                f"{self.grow}, were asked for; expected three numbers of 0 or more"
-            )
+        check_number(self, "threshold")
+        check_whole(self, "pixels")
+        check_whole(self, "grow")
 
     def find(self, rgb: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8]) -> list[Region]:
         """Returns the boxes of the changed regions, from top to bottom; they may overlap.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from saccade.errors import PolicyError
@@ -12,11 +13,18 @@ from saccade.policy.profile import read_profile
 def resolve_policy(policy: Any) -> Policy:
     """Returns the policy that a name, a name with a number such as "hold:2", a profile's path or an object stands for.
 
+    Args:
+        policy: a text; an ``os.PathLike``, which is a profile's path; or a Policy.
+
     Raises:
-        PolicyError: for anything but a known name, a profile or a Policy, or where the number does not suit it.
+        PolicyError: for anything but a known name, a profile or a Policy, where the number does not suit it, or where
+            the engine cannot run the policy.
     """
     if isinstance(policy, Policy):
+        policy.check_runnable()
         return policy
+    if isinstance(policy, os.PathLike):
+        return read_profile(policy).policy()
     if isinstance(policy, str):
         name, colon, text = policy.partition(":")
         if name in policies:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from saccade.errors import PolicyError
 from saccade.policy.camera import Landmarks, estimate_motion
+from saccade.policy.fields import check_number, check_whole
 from saccade.policy.policy import History
 
 _TILES = 4
@@ -42,15 +42,11 @@ class SceneChange:
     apart: int = 8
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.step) and self.step >= 0 and self.travel >= 0 and self.apart >= 0):
-            raise PolicyError(
-                f"a step of {self.step} grey levels, a travel of {self.travel} pixels and {self.apart} frames apart "
-                "were given; expected numbers of 0 or more"
-            )
-        if not (0 <= self.share <= 1 and 0 <= self.agreement <= 1):
-            raise PolicyError(
-                f"a share of {self.share} and an agreement of {self.agreement} were given; expected numbers in 0..1"
-            )
+        check_number(self, "step")
+        check_number(self, "share", most=1.0)
+        check_number(self, "travel", infinite=True)
+        check_number(self, "agreement", most=1.0)
+        check_whole(self, "apart")
 
     def is_due(self, frame: torch.Tensor, reference: torch.Tensor, history: History) -> bool:
         """Returns whether the frame should be computed afresh.

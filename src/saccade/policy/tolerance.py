@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 from saccade.errors import PolicyError
+from saccade.policy.fields import check_number
 
 Granularity = Literal["element", "position"]
 Measure = Literal["sensitivity", "deviation", "absolute"]
@@ -55,8 +55,7 @@ class Tolerance:
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.threshold) and self.threshold >= 0):
-            raise PolicyError(f"a threshold of {self.threshold} was given; expected a finite number, 0 or more")
+        check_number(self, "threshold")
         for name, value, known in (
             ("granularity", self.granularity, ("element", "position")),
             ("measure", self.measure, ("sensitivity", "deviation", "absolute")),
@@ -64,10 +63,9 @@ class Tolerance:
         ):
             if value not in known:
                 raise PolicyError(f"{name} {value!r} is not known; give one of {', '.join(known)}")
-        if self.delta_cost is not None and not self.delta_cost > 0:
-            raise PolicyError(f"delta_cost={self.delta_cost} was given; expected a number above 0, or None to measure")
-        if not self.least_cost >= 0:
-            raise PolicyError(f"least_cost={self.least_cost} was given; expected a number of multiply-adds, 0 or more")
+        if self.delta_cost is not None:
+            check_number(self, "delta_cost", above=True, infinite=True)
+        check_number(self, "least_cost", infinite=True)
         if self.by_place and self.measure != "sensitivity":
             raise PolicyError(
                 f"by_place was given with thresholds measured by {self.measure}; expected measure='sensitivity', as it "

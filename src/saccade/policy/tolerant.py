@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from saccade.errors import PolicyError
+from saccade.policy.fields import check_number, number_behind
 from saccade.policy.policy import Policy, policies
 from saccade.policy.tolerance import Tolerance
 
@@ -29,6 +28,9 @@ class Near(Policy):
 
     threshold: float = 0.015
 
+    def __post_init__(self) -> None:
+        check_number(self, "threshold")
+
     @property
     def tolerance(self) -> Tolerance:
         """By elements, everywhere."""
@@ -37,7 +39,7 @@ class Near(Policy):
     @classmethod
     def parse(cls, text: str) -> Near:
         """Reads "near:0.1"."""
-        return cls(threshold_of("near", text))
+        return cls(number_behind("near", text, "threshold", "0.1"))
 
 
 @policies.register("deltacnn")
@@ -53,6 +55,9 @@ class DeltaCNN(Policy):
 
     threshold: float = 0.03
 
+    def __post_init__(self) -> None:
+        check_number(self, "threshold")
+
     @property
     def tolerance(self) -> Tolerance:
         """By places, everywhere."""
@@ -61,7 +66,7 @@ class DeltaCNN(Policy):
     @classmethod
     def parse(cls, text: str) -> DeltaCNN:
         """Reads "deltacnn:0.05"."""
-        return cls(threshold_of("deltacnn", text))
+        return cls(number_behind("deltacnn", text, "threshold", "0.05"))
 
 
 @policies.register("cbinfer")
@@ -78,6 +83,9 @@ class CBInfer(Policy):
 
     threshold: float = 0.03
 
+    def __post_init__(self) -> None:
+        check_number(self, "threshold")
+
     @property
     def tolerance(self) -> Tolerance:
         """By places, everywhere."""
@@ -86,19 +94,4 @@ class CBInfer(Policy):
     @classmethod
     def parse(cls, text: str) -> CBInfer:
         """Reads "cbinfer:0.05"."""
-        return cls(threshold_of("cbinfer", text))
-
-
-def threshold_of(name: str, text: str) -> float:
-    """Reads the number behind a policy's name.
-
-    Raises:
-        PolicyError: where it is none, or not finite, or below 0.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise PolicyError(f"{name}:{text} was given; expected a finite threshold of 0 or more, such as {name}:0.1")
-    return value
+        return cls(number_behind("cbinfer", text, "threshold", "0.05"))

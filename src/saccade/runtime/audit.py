@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections import deque
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from saccade.agreement import Disagreement, Metric, Spread, fitting_metric, relative_errors, resolve_metric
 from saccade.errors import AuditError
+from saccade.policy.fields import is_number
 from saccade.runtime.audit_report import Audited, AuditReport, drift_of
 
 if TYPE_CHECKING:
@@ -43,15 +43,15 @@ class Audit:
 
     def __post_init__(self) -> None:
         number = self.frames
-        if isinstance(number, bool) or not (0 < number < 1 or (number >= 1 and number % 1 == 0)):
+        if not (is_number(number) and number > 0 and (number < 1 or number % 1 == 0)):
             raise AuditError(
-                f"an audit of {number} was given; expected a whole number of frames from 1 up, of which one is "
+                f"an audit of {number!r} was given; expected a whole number of frames from 1 up, of which one is "
                 "audited, or a share of the frames between 0 and 1"
             )
-        if self.limit is not None and not (math.isfinite(self.limit) and self.limit >= 0):
+        if self.limit is not None and not is_number(self.limit):
             raise AuditError(
-                f"an error limit of {self.limit} was given; expected a finite relative L2 error of 0 or more, such as "
-                "0.1"
+                f"an error limit of {self.limit!r} was given; expected a finite relative L2 error of 0 or more, such "
+                "as 0.1"
             )
         if self.metric is not None:
             resolve_metric(self.metric)
@@ -154,7 +154,7 @@ class Auditor:
         disagreement = self._metric(right, judged)
         limit = self.audit.limit
         breach = limit is not None and not max(errors.values(), default=0.0) <= limit
-        self.last = Audited(index, session.since_keyframe, errors, disagreement, breach)
+        self.last = Audited(index, session.since_keyframe, errors, disagreement, self._metric.name, breach)
         self._kept.append(self.last)
         self._audited += 1
         self._breaches += breach

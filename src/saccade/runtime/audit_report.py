@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ class Audited:
         since_keyframe: frames since the last keyframe; 0 is the keyframe itself.
         errors: relative L2 error of each output against the engine's dense pass, by the output's name.
         disagreement: of the task's outputs, 0..1, as the metric counts it.
+        metric: its name.
         breach: whether the error was above the limit, so that the frame was computed afresh.
     """
 
@@ -27,6 +29,7 @@ class Audited:
     since_keyframe: int
     errors: dict[str, float]
     disagreement: float
+    metric: str
     breach: bool
 
     @property
@@ -86,14 +89,15 @@ class AuditReport:
         if not self.frames:
             return "audit: no frame yet"
         lines = [
-            f"audit: {self.frames} frames; relative error {_number(self.error)}; {self.metric} disagreement "
+            f"audit: {self.frames} frames; relative error {self.error}; {self.metric} disagreement "
             f"{self.disagreement.mean:.2%}; {self.seconds / self.frames * 1e3:.2f} ms an audit"
         ]
         if self.limit is not None:
-            lines.append(f"       {self.breaches} breaches of the error limit {self.limit:g}, each a keyframe")
+            breaches, each = ("1 breach", "a") if self.breaches == 1 else (f"{self.breaches} breaches", "each a")
+            lines.append(f"       {breaches} of the error limit {self.limit:g}, {each} keyframe")
         if len(self.outputs) > 1:
-            lines.extend(f"       {name}: {_number(spread)}" for name, spread in self.outputs.items())
-        ages = ", ".join(f"{_age(entry)}: {entry.error.mean:.3g}" for entry in self.drift)
+            lines.extend(f"       {name}: {spread}" for name, spread in self.outputs.items())
+        ages = ", ".join(f"{_age(entry)}: {_mean(entry.error)}" for entry in self.drift)
         return "\n".join([*lines, f"       mean error by frames since the last keyframe: {ages}"])
 
 
@@ -112,8 +116,9 @@ def drift_of(audits: Sequence[Audited]) -> tuple[Drift, ...]:
     return tuple(found)
 
 
-def _number(spread: Spread) -> str:
-    return f"mean {spread.mean:.3g}, 95th percentile {spread.percentile_95:.3g}, largest {spread.largest:.3g}"
+def _mean(spread: Spread) -> str:
+    counted = f" and {spread.infinite} infinite" if spread.infinite else ""
+    return f"{spread.mean:.3g}{counted}" if math.isfinite(spread.mean) else f"{spread.infinite} infinite"
 
 
 def _age(entry: Drift) -> str:

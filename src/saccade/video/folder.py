@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from saccade.errors import SourceError
 from saccade.video.frame import Frame, FrameSource
@@ -17,7 +18,7 @@ NAMED = 5
 
 
 class FolderSource(FrameSource):
-    """The images of a folder, in the order of their names.
+    """The images of a folder, in the order of their names, upright as their EXIF data tells.
 
     One that cannot be read is left out, and ``truncated`` tells of it.
 
@@ -77,8 +78,11 @@ class FolderSource(FrameSource):
 
 
 def _read(file: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Returns an image upright; damaged EXIF data counts as none."""
     try:
-        with Image.open(file) as image:
-            return np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+            with Image.open(file) as image:
+                return np.asarray(ImageOps.exif_transpose(image).convert("RGB"), dtype=np.uint8)
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise SourceError(f"{str(file)!r} is not an image that can be read; replace or remove it") from error

@@ -12,6 +12,7 @@ from saccade.errors import SourceError
 from saccade.video.address import redact
 from saccade.video.decoding import Decoding
 from saccade.video.frame import Frame, FrameSource
+from saccade.video.length import USUAL_FRAME_RATE, Length
 
 _SECONDS_TO_OPEN_AND_READ = (10.0, 10.0)
 _LONGEST_PAUSE = 30.0
@@ -54,16 +55,17 @@ class NetworkSource(FrameSource):
             )
         opened: Any = self._container
         stream = opened.streams.video[0]
-        self.frame_rate = float(stream.average_rate) if stream.average_rate else None
+        self._length = Length.of(opened)
+        self.frame_rate = self._length.frame_rate
         self.size = (stream.height, stream.width) if stream.height else None
         self._is_recording = bool(opened.duration)
-        self.frames_expected = (stream.frames or None) if self._is_recording else None
+        self.frames_expected = self._length.frames if self._is_recording else None
 
     def __iter__(self) -> Iterator[Frame]:
         index, latest = 0, 0.0
         while True:
             decoding = Decoding(self._container)
-            step = 1 / (self.frame_rate or 25.0)
+            step = 1 / (self.frame_rate or USUAL_FRAME_RATE)
             offset = None
             for stamp, rgb in decoding.pictures():
                 following = latest + step if index else 0.0
@@ -74,7 +76,7 @@ class NetworkSource(FrameSource):
                 yield Frame(index, latest, rgb)
                 index += 1
             if self._is_recording:
-                self.truncated = f"{self.name!r} breaks off: {decoding.broken}" if decoding.broken else None
+                self.truncated = self._length.what_is_missing(self.name, decoding, index, latest)
                 return
             problem = self._reconnect(decoding.broken or "the connection was closed")
             if problem:

@@ -24,19 +24,20 @@ VIDEO_SUFFIXES = (".avi", ".mkv", ".mov", ".mp4")
 class _FileSink:
     """A file that is written beside its target and takes the target's name when it is complete.
 
+    Where the path is a link, the file that it leads to is the target, and the link stays.
+
     Leaving the ``with`` block keeps what was written, also on Ctrl-C; any other exception removes it.
     """
 
     def __init__(self, path: str | Path, what: str) -> None:
         self.path = Path(path)
         self.what = what
-        self._partial = self.path.with_name(f".{self.path.stem}.{os.getpid()}.partial{self.path.suffix}")
-        _check_writable(self.path, self._partial, what)
+        self._target, self._partial = _begin(self.path, what)
 
     def close(self) -> None:
         """Completes the file and gives it its name; without anything written there is no file."""
         if self._finish():
-            os.replace(self._partial, self.path)
+            os.replace(self._partial, self._target)
         else:
             self._partial.unlink(missing_ok=True)
 
@@ -160,14 +161,12 @@ def write_json(path: str | Path, content: dict[str, Any]) -> None:
     Raises:
         SinkError: when the target cannot be written.
     """
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    _check_writable(target, partial, "JSON")
+    target, partial = _begin(Path(path), "JSON")
     try:
         partial.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(partial, target)
     except OSError as error:
-        raise SinkError(f"cannot write {str(target)!r}: {error.strerror}") from error
+        raise SinkError(f"cannot write {str(path)!r}: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -178,26 +177,41 @@ def check_writable(path: str | Path, what: str) -> None:
     Raises:
         SinkError: when it cannot.
     """
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    _check_writable(target, partial, what)
+    _, partial = _begin(Path(path), what)
     partial.unlink(missing_ok=True)
 
 
-def _check_writable(path: Path, partial: Path, what: str) -> None:
-    """Makes sure of the target and leaves an empty partial file beside it."""
-    if path.is_dir():
-        raise SinkError(f"cannot write {what} to {str(path)!r}: it is a folder; expected the name of a file in it")
-    if not path.parent.is_dir():
-        raise SinkError(f"cannot write {what} to {str(path)!r}: there is no folder {str(path.parent)!r}; make it first")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise SinkError(f"cannot write {what} to {str(path)!r}: the file is write-protected; choose another name")
+def _begin(path: Path, what: str) -> tuple[Path, Path]:
+    """Returns the file that a path leads to, and an empty partial file beside it.
+
+    Raises:
+        SinkError: when it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    _check_target(path, target, what)
+    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
     try:
         partial.touch()
     except OSError as error:
         raise SinkError(
             f"cannot write {what} to {str(path)!r}: {error.strerror}; choose a folder that you may write to"
         ) from error
+    return target, partial
+
+
+def _check_target(path: Path, target: Path, what: str) -> None:
+    if target.is_dir():
+        raise SinkError(f"cannot write {what} to {str(path)!r}: it is a folder; expected the name of a file in it")
+    if not target.parent.is_dir():
+        folder = str(target.parent if path.is_symlink() else path.parent)
+        raise SinkError(f"cannot write {what} to {str(path)!r}: there is no folder {folder!r}; make it first")
+    if target.exists() and not target.is_file():
+        raise SinkError(
+            f"cannot write {what} to {str(path)!r}: it is a device or a pipe, which cannot appear whole or not at all; "
+            "expected the name of a regular file"
+        )
+    if target.exists() and not os.access(target, os.W_OK):
+        raise SinkError(f"cannot write {what} to {str(path)!r}: the file is write-protected; choose another name")
 
 
 def _even(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

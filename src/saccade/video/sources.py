@@ -12,6 +12,8 @@ from saccade.video.frame import FrameSource
 from saccade.video.network import NetworkSource
 from saccade.video.webcam import WebcamSource
 
+EXPECTED = "a video file, a folder of images, a webcam index such as 0, or an rtsp:// or http:// address"
+
 
 def open_source(source: str, *, frame_rate: float = 25.0, retries: int = 6) -> FrameSource:
     """Opens a source of frames.
@@ -28,6 +30,8 @@ def open_source(source: str, *, frame_rate: float = 25.0, retries: int = 6) -> F
     Raises:
         SourceError: when it is missing, empty or not a video; the message never holds a password.
     """
+    if not source:
+        raise SourceError(f"no source was named: expected {EXPECTED}")
     if is_url(source):
         return NetworkSource(source, retries=retries)
     path = Path(source)
@@ -37,7 +41,4 @@ def open_source(source: str, *, frame_rate: float = 25.0, retries: int = 6) -> F
         return FileSource(path)
     if is_webcam(source):
         return WebcamSource(int(source))
-    raise SourceError(
-        f"no video at {source!r}: expected a video file, a folder of images, a webcam index such as 0, "
-        "or an rtsp:// or http:// address; check the path"
-    )
+    raise SourceError(f"no video at {source!r}: expected {EXPECTED}; check the path")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from saccade.errors import SourceError
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -44,3 +46,14 @@ def model_frames(source: FrameSource, preprocessing: Preprocessing, limit: int |
             height, width = frame.rgb.shape[:2]
             preprocessing = replace(preprocessing, size=(height, width))
         yield ModelFrame(frame.rgb, preprocessing(frame.rgb), preprocessing)
+
+
+def too_few(source: FrameSource, warm_up: int) -> SourceError:
+    """Returns the error that a source read to its end has too few frames, with what was wrong with it.
+
+    Args:
+        source: that was read.
+        warm_up: frames that are not counted.
+    """
+    why = f" ({source.truncated})" if source.truncated else ""
+    return SourceError(f"{source.name} has too few frames: more than {warm_up} are needed{why}")

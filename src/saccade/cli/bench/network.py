@@ -53,8 +53,10 @@ def network(
     from saccade.cli.bench.contest import prepare_contest, rounds_shown
     from saccade.cli.models import choose_model
     from saccade.cli.option_values import parse_size
+    from saccade.cli.outputs import check_outputs
     from saccade.measure import Record, alternate
 
+    check_outputs({"--json": json_file}, [("--model", model), ("--weights", weights)])
     names, shares, given_size = parse_peers(peers), parse_shares(active), parse_size(size)
     console = Console(stderr=True)
     with Record(json_file, "network") as record:

@@ -76,20 +76,27 @@ def policies(
     from saccade.cli.bench.policy_contest import PolicyContest
     from saccade.cli.bench.policy_plot import write_plot
     from saccade.cli.models import choose_model
+    from saccade.cli.outputs import check_outputs
+    from saccade.cli.plot_file import check_plot
+    from saccade.cli.warning import warn
     from saccade.measure import Record
-    from saccade.video.sinks import check_writable
 
+    check_outputs(
+        {"--json": json_file, "--plot": plot},
+        [*(("CLIPS", clip) for clip in clips), ("--model", model), ("--weights", weights),
+         *(("--policies", name.strip()) for name in policies.split(","))],
+    )  # fmt: skip
     names, (chosen_policies, yardsticks) = parse_peers(peers), parse_policies(policies)
     chosen_metric = None if metric is None else resolve_metric(metric)
     changes = preprocessing_changes(size, scale, mean, std, channels, letterbox)
     if plot is not None:
-        check_writable(plot, "the plot")
+        check_plot(plot)
+    _check_clips(clips, frames)
     console = Console(stderr=True)
     with Record(json_file, "policies") as record:
         torch.manual_seed(0)
         chosen = choose_model(model, weights)
-        if chosen.warning:
-            console.print(chosen.warning, markup=False)
+        warn(chosen.warning)
         preprocessing = changed(chosen.preprocessing, changes)
         contest = PolicyContest(
             chosen, preprocessing, chosen_policies, yardsticks, names, threads, chosen_metric, frames
@@ -97,12 +104,25 @@ def policies(
         results = []
         for clip in clips:
             results.append(contest.run(clip, console))
-            if results[-1].truncated:
-                console.print(f"warning: {results[-1].truncated}", markup=False)
+            warn(results[-1].truncated)
         _add_rows(record, results)
         if plot is not None:
             write_plot(results, plot, plot_cost)
     _print(results)
+
+
+def _check_clips(clips: list[str], frames: int | None) -> None:
+    """Makes sure that every clip can be opened, and that enough of its frames are asked for, before any is run."""
+    from saccade.cli.bench.policy_contest import WARM_UP
+    from saccade.video import open_source
+
+    if frames is not None and frames <= WARM_UP:
+        raise typer.BadParameter(
+            f"--frames {frames} was given; expected at least {WARM_UP + 1}: the first {WARM_UP} of a clip warm up"
+        )
+    for clip in clips:
+        with open_source(clip):
+            pass
 
 
 def parse_policies(text: str) -> tuple[dict[str, Policy], tuple[Recompression, ...]]:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from saccade.cli.bench.contest import prepare_contest, rounds_shown
-from saccade.cli.bench.frames import ModelFrame, model_frames
+from saccade.cli.bench.frames import ModelFrame, model_frames, too_few
 from saccade.cli.bench.recompression import Recompression
 
 if TYPE_CHECKING:
@@ -86,9 +86,11 @@ class Score:
         return None if self.timing is None else self.timing.mean * 1e3
 
     def mean_error(self, first: int, end: int | None) -> float | None:
-        """Returns the mean error of the frames from ``first`` to before ``end``; None where there are none."""
+        """Returns the mean of the finite errors from frame ``first`` to before ``end``; None where no frame is."""
+        from saccade.agreement import Spread
+
         errors = self.errors[first:end]
-        return sum(errors) / len(errors) if errors else None
+        return Spread.of(errors).mean if errors else None
 
     @property
     def early_error(self) -> float | None:
@@ -110,8 +112,8 @@ class Score:
         self.identical += identical(flat(answer.numbers), flat(dense.numbers))
 
     def to_dict(self) -> dict[str, object]:
-        """Returns what its row says besides its times."""
-        from saccade.agreement import Spread
+        """Returns what its row says besides its times, as JSON can hold it."""
+        from saccade.agreement import Spread, json_fields
 
         row: dict[str, object] = {"contender": self.name, "kind": self.kind, **self.about}
         if self.macs_share is not None:
@@ -122,6 +124,7 @@ class Score:
                 "error_mean": error.mean,
                 "error_percentile_95": error.percentile_95,
                 "error_largest": error.largest,
+                "errors_infinite": error.infinite,
                 "error_frames_1_to_10": self.early_error,
                 "error_from_frame_100": self.late_error,
                 "disagreement_mean": disagreement.mean,
@@ -130,7 +133,7 @@ class Score:
             }
         if self.kind == "policy":
             row |= {"family": self.family, "held": self.held, "keyframes": self.keyframes}
-        return row
+        return json_fields(row.items())
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +224,7 @@ class PolicyContest:
                         judge.contenders(), chain([first], frames), warm_up=WARM_UP, after_round=after_round
                     )
                 except ValueError as error:
-                    raise SourceError(f"{source.name} has too few frames: more than {WARM_UP} are needed") from error
+                    raise too_few(source, WARM_UP) from error
             return judge.result(source.name, timings, source.truncated)
 
 

@@ -14,6 +14,8 @@ from saccade.cli.figure import save_figure
 
 COLOURS = ("#3b8fd9", "#f08a1d", "#2a9d61", "#c2417c", "#7a5cc4", "#8a6d3b", "#12a5a5", "#5b6770")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+NEAR = 0.02
+"""Points whose cost and error differ by less than this share of the larger lie upon each other."""
 ERRORS: tuple[tuple[str, Callable[[Spread], float]], ...] = (
     ("mean relative error", lambda spread: spread.mean),
     ("95th percentile", lambda spread: spread.percentile_95),
@@ -60,26 +62,28 @@ def write_plot(results: Sequence[ClipResult], path: Path, cost: Cost = Cost.macs
 
 
 def _draw(axes: Any, result: ClipResult, families: list[str], error: Callable[[Spread], float], cost: Cost) -> None:
-    """Draws one clip's policies and yardsticks."""
+    """Draws one clip's policies and yardsticks; a point where there is one already is a larger ring around it."""
+    drawn: list[tuple[float, float]] = []
     for number, family in enumerate(families):
         points = sorted(_points(result, family, error, cost))
         if not points:
             continue
-        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-        costs, errors, names = zip(*points, strict=True)
-        axes.plot(
-            costs,
-            errors,
-            color=colour,
-            marker=marker,
-            markersize=5,
-            linewidth=1.2,
-            label=family,
-            clip_on=False,
-            zorder=3,
-        )
-        for point, name in zip(zip(costs, errors, strict=True), names, strict=True):
-            value = name.partition(":")[2]
+        colour, marker = look(number)
+        costs, errors, values = zip(*points, strict=True)
+        axes.plot(costs, errors, color=colour, linewidth=1.2, zorder=2)
+        axes.plot([], [], color=colour, marker=marker, markersize=5, linewidth=1.2, label=family)
+        for point, value in zip(zip(costs, errors, strict=True), values, strict=True):
+            beneath = sum(_coincide(point, other) for other in drawn)
+            drawn.append(point)
+            axes.plot(
+                *point,
+                color=colour,
+                marker=marker,
+                markersize=5 + 5 * beneath,
+                markerfacecolor="none" if beneath else colour,
+                clip_on=False,
+                zorder=3,
+            )
             axes.annotate(value, point, xytext=(4, 3), textcoords="offset points", fontsize=6.5, color=colour)
     for number, score in enumerate(score for score in result.scores if score.kind == "yardstick"):
         height = error(Spread.of(score.errors))
@@ -93,15 +97,28 @@ def _draw(axes: Any, result: ClipResult, families: list[str], error: Callable[[S
     axes.set_axisbelow(True)
 
 
+def look(number: int) -> tuple[str, str]:
+    """Returns the colour and the marker of the family of a number from 0 up; no two are alike below 64."""
+    turn = number // len(COLOURS)
+    return COLOURS[number % len(COLOURS)], MARKERS[(number + turn) % len(MARKERS)]
+
+
+def _coincide(point: tuple[float, float], other: tuple[float, float]) -> bool:
+    return all(abs(one - two) <= NEAR * max(one, two) for one, two in zip(point, other, strict=True))
+
+
 def _points(
     result: ClipResult, family: str, error: Callable[[Spread], float], cost: Cost
 ) -> list[tuple[float, float, str]]:
-    """Returns cost, error and name of every policy of a family whose error is finite."""
+    """Returns cost, error and what stands beside its point for every policy of a family whose error is finite."""
     points = []
     for score in result.scores:
-        height, share = error(Spread.of(score.errors)), _share(result, score, cost)
-        if score.kind == "policy" and score.family == family and share is not None and math.isfinite(height):
-            points.append((share, height, score.name))
+        spread, share = Spread.of(score.errors), _share(result, score, cost)
+        if score.kind != "policy" or score.family != family or share is None or not math.isfinite(error(spread)):
+            continue
+        value = score.name.partition(":")[2]
+        counted = f" ({spread.infinite} infinite)" if spread.infinite else ""
+        points.append((share, error(spread), f"{value}{counted}"))
     return points
 
 

@@ -60,6 +60,8 @@ def _cells(result: ClipResult, score: Score) -> list[str]:
         return cells
     error = Spread.of(score.errors)
     cells += [_number(number) for number in (error.mean, error.percentile_95, score.early_error, score.late_error)]
+    if error.infinite and math.isfinite(error.mean):
+        cells[-4] += f" +{error.infinite} inf"
     cells.append(_percent(Spread.of(score.disagreements).mean))
     return cells + ([str(score.held), str(score.keyframes)] if score.kind == "policy" else [])
 

@@ -65,19 +65,24 @@ def video(
 
     import saccade
     from saccade.cli.bench.contest import prepare_contest, rounds_shown
-    from saccade.cli.bench.frames import model_frames
+    from saccade.cli.bench.frames import model_frames, too_few
     from saccade.cli.models import choose_model
+    from saccade.cli.outputs import check_outputs
+    from saccade.cli.warning import warn
     from saccade.errors import SourceError
     from saccade.measure import Record, alternate
     from saccade.video import open_source
 
+    check_outputs(
+        {"--json": json_file},
+        [("SOURCE", source), ("--model", model), ("--weights", weights), ("--policy", policy)],
+    )
     names, changes = parse_peers(peers), preprocessing_changes(size, scale, mean, std, channels, letterbox)
     console = Console(stderr=True)
     with Record(json_file, "video") as record, open_source(source) as opened:
         torch.manual_seed(0)
         chosen = choose_model(model, weights)
-        if chosen.warning:
-            console.print(chosen.warning, markup=False)
+        warn(chosen.warning)
         tensors = (frame.tensor for frame in model_frames(opened, changed(chosen.preprocessing, changes), frames))
         first = next(tensors, None)
         if first is None:
@@ -96,9 +101,8 @@ def video(
             try:
                 timings = alternate(contenders, chain([first], tensors), warm_up=WARM_UP, after_round=after_round)
             except ValueError as error:
-                raise SourceError(f"{opened.name} has too few frames: more than {WARM_UP} are needed") from error
-        if opened.truncated:
-            console.print(f"warning: {opened.truncated}", markup=False)
+                raise too_few(opened, WARM_UP) from error
+        warn(opened.truncated)
         _report(record, referee, timings, {"source": opened.name, "policy": policy, "macs_share": _share(stream)})
 
 

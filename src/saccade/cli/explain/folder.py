@@ -64,7 +64,11 @@ class ResultsFolder:
 
     def _move(self) -> None:
         for name in self.names:
-            os.replace(self._partial / name, self.path / name)
+            target = self.path / name
+            if target.is_symlink():  # what it leads to may lie on another file system, where nothing can be moved to
+                shutil.copyfile(self._partial / name, target)
+            else:
+                os.replace(self._partial / name, target)
 
     def _try(self, action: Callable[[], object]) -> None:
         try:

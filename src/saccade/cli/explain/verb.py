@@ -96,9 +96,15 @@ def explain(
     from saccade.cli.explain.networks import read_categories, size_for, told_apart
     from saccade.cli.explain.photographs import read_photographs
     from saccade.cli.explain.report import report, table
+    from saccade.cli.outputs import check_outputs
     from saccade.explain import Framing, ScoreRule
     from saccade.video.sinks import check_writable, write_json
 
+    check_outputs(
+        {"--json": json_file},
+        [*(("IMAGES", image) for image in images), ("--weights", weights), ("--compare-weights", compare_weights),
+         ("--categories", categories), ("--labels", labels), ("--masks", masks)],
+    )  # fmt: skip
     if json_file is not None:
         check_writable(json_file, "the scores")
     if compare is None and (compare_weights is not None or compare_gate is not None):
@@ -115,12 +121,23 @@ def explain(
     search = _Search(ground, words, detector, segmenter)
     knowledge = search.knowledge(networks[0], category, labels, masks)
     task = _Task(networks, read_photographs(images, framing, knowledge), rule, tuple(stage or ()), colours)
+    _check_pictures(out, json_file, task.photographs)
     with ResultsFolder(out) as folder:
         done = [task.explain(photograph, folder) for photograph in _watched(task.photographs)]
     if json_file is not None:
         write_json(json_file, report(done, networks, rule, framing))
     _print(table(done, networks))
     typer.echo(f"wrote {len(folder.names)} pictures to {out}")
+
+
+def _check_pictures(out: Path, json_file: Path | None, photographs: list[Photograph]) -> None:
+    """Refuses a folder in which pictures would take the place of photographs or of the scores."""
+    from saccade.cli.outputs import check_outputs
+
+    read = [("IMAGES", photograph.path) for photograph in photographs]
+    for photograph in photographs:
+        for ending in ("png", "gates.png", "gates-2.png"):
+            check_outputs({"--json": json_file, "--out": out / f"{photograph.name}.{ending}"}, read)
 
 
 def _check_gates(
@@ -151,10 +168,10 @@ class _Given:
         """Returns the network of a name, and says so where its weights are random or its gates untrained."""
         from saccade.cli.explain.networks import network_of
         from saccade.cli.models import choose_model
+        from saccade.cli.warning import warn
 
         chosen = choose_model(name, weights, gate)
-        if chosen.warning:
-            typer.echo(f"saccade: warning: {chosen.warning}", err=True)
+        warn(chosen.warning)
         return network_of(chosen, weights, self.categories, self.mean, self.std)
 
 
