@@ -26,7 +26,10 @@ def summarise(outputs: Any, categories: tuple[str, ...] = ()) -> dict[str, Any]:
         if only.ndim == 2 and only.shape[1] > 1 and only.is_floating_point():
             return {"top1": [_best_class(row, categories) for row in only]}
     return {
-        name or "output": {"shape": list(leaf.shape), "l2_norm": float(torch.linalg.vector_norm(leaf.double()))}
+        name or "output": {
+            "shape": list(leaf.shape),
+            "l2_norm": float(torch.linalg.vector_norm(leaf if leaf.is_complex() else leaf.double())),
+        }
         for name, leaf in leaves.items()
     }
 
