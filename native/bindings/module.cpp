@@ -205,6 +205,17 @@ NB_MODULE(native, module) {
             "name"_a, "input"_a, "output"_a, "residual"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a,
             "dilation"_a, "groups"_a, "function"_a, "a"_a, "b"_a, "transposed"_a)
         .def(
+            "add_gathered_convolution",
+            [](ProgramHandle &self, const std::string &name, int input, int output, int residual, const Floats &weight,
+               const std::optional<Floats> &bias, const std::vector<int64_t> &firsts, int step,
+               const std::string &function, float a, float b) {
+                return self.add(saccade::make_gathered_convolution(
+                    *self.program, name, input, output, residual, weight.data(), pointer(bias), firsts,
+                    static_cast<int>(weight.shape(1)), step, activation(function, a, b)));
+            },
+            "name"_a, "input"_a, "output"_a, "residual"_a, "weight"_a, "bias"_a.none(), "firsts"_a, "step"_a,
+            "function"_a, "a"_a, "b"_a)
+        .def(
             "add_depthwise_block",
             [](ProgramHandle &self, const std::string &name, int input, int output, int residual,
                const std::optional<Layer> &expansion, const std::array<int, 2> &expanded, const Layer &depthwise,

@@ -20,6 +20,16 @@ class Convolution final : public Operator {
                (program.tensors[static_cast<size_t>(input)].c / shape.groups);
     }
 
+    // Pointwise, of the channels `length` from each of `firsts` on, `step` apart.
+    Convolution(const Program &program, std::string name, int input, int output, int residual, const float *weight,
+                const float *bias, const std::vector<int64_t> &firsts, int length, int step, Activation activation)
+        : Operator(std::move(name), with_residual(input, residual), output), shape_({1, 1, 1, 1, 0, 0, 1, 1, 1}),
+          packed_(*program.kernels, weight, bias, program.tensors[static_cast<size_t>(output)].c, length, 1, firsts,
+                  activation, step) {
+        const TensorPlan &target = program.tensors[static_cast<size_t>(output)];
+        macs = int64_t{target.n} * target.h * target.w * target.c * length * static_cast<int64_t>(firsts.size());
+    }
+
     void propagate(Session &session) const override { propagate_windows(session, *this, shape_); }
 
     void run(Session &session) const override {
@@ -230,6 +240,14 @@ std::unique_ptr<Operator> make_convolution(const Program &program, std::string n
     }
     return std::make_unique<Convolution>(program, std::move(name), input, output, residual, weight, bias, shape,
                                          activation);
+}
+
+std::unique_ptr<Operator> make_gathered_convolution(const Program &program, std::string name, int input, int output,
+                                                    int residual, const float *weight, const float *bias,
+                                                    const std::vector<int64_t> &firsts, int length, int step,
+                                                    Activation activation) {
+    return std::make_unique<Convolution>(program, std::move(name), input, output, residual, weight, bias, firsts,
+                                         length, step, activation);
 }
 
 std::unique_ptr<Operator> make_depthwise(const Program &program, std::string name, int input, int output, int residual,

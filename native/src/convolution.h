@@ -170,8 +170,8 @@ static SACCADE_INLINE void finish(const ConvolutionArguments &arguments, const P
 // `count` rows of weights, and beside each of them some weights of later layers.
 template <bool Ahead, int Pixels, int Vectors, bool Paired>
 static SACCADE_INLINE void add_rows(const float *&weights, const float *const (&pointers)[Pixels], int64_t count,
-                                    Sums<Pixels, Vectors, Paired> &sums, const float *&later) {
-    for (int64_t k = 0; k < count; ++k) {
+                                    int64_t step, Sums<Pixels, Vectors, Paired> &sums, const float *&later) {
+    for (int64_t k = 0; k < count * step; k += step) {
         add_products(weights, pointers, k, sums);
         weights += Vectors * kLanes;
         if (Ahead) {
@@ -188,13 +188,14 @@ static SACCADE_INLINE void add_chunk(const ConvolutionArguments &arguments, cons
     constexpr int width = Vectors * kLanes;
     const float *weights = arguments.weights + panel.weights + chunk.weights * width;
     for (int segment = chunk.first_segment; segment < chunk.last_segment; ++segment) {
-        const int64_t offset = arguments.segment_offsets[segment] + panel.input_offset + chunk.first;
+        const int64_t offset =
+            arguments.segment_offsets[segment] + panel.input_offset + int64_t{chunk.first} * arguments.input_step;
         const float *pointers[Pixels];
 #pragma GCC unroll 16
         for (int pixel = 0; pixel < Pixels; ++pixel) {
             pointers[pixel] = inputs[pixel] + offset;
         }
-        add_rows<Ahead>(weights, pointers, chunk.last - chunk.first, added, later);
+        add_rows<Ahead>(weights, pointers, chunk.last - chunk.first, arguments.input_step, added, later);
     }
     added.write_to(sums);
 }
@@ -264,7 +265,8 @@ static void panel_pass(const ConvolutionArguments &arguments, const Panel &panel
     for (int first = 0; first < count; first += pixels) {
         const int size = count - first < pixels ? count - first : pixels;
         for (int next = first + pixels; ahead && next < first + 2 * pixels && next < count; ++next) {
-            prefetch(inputs[next] + chunk.first, chunk.last - chunk.first);
+            prefetch(inputs[next] + arguments.segment_offsets[0] + int64_t{chunk.first} * arguments.input_step,
+                     int64_t{chunk.last - chunk.first} * arguments.input_step);
         }
         tiles.entry[size](arguments, panel, chunk, bias, inputs + first, outputs + first,
                           residuals == nullptr ? nullptr : residuals + first,

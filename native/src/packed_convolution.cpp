@@ -55,7 +55,7 @@ View layout_of(const Program &program, int tensor) {
 
 PackedConvolution::PackedConvolution(const KernelTable &kernels, const float *weight, const float *bias,
                                      int output_channels, int input_channels, int groups,
-                                     const std::vector<int64_t> &tap_offsets, Activation activation) {
+                                     const std::vector<int64_t> &tap_offsets, Activation activation, int input_step) {
     if (groups < 1 || output_channels % groups != 0 || input_channels % groups != 0) {
         throw std::invalid_argument("a convolution's groups must divide its input and output channels");
     }
@@ -72,8 +72,9 @@ PackedConvolution::PackedConvolution(const KernelTable &kernels, const float *we
         for (int size = taps; size > 1 && merged == 1; --size) {
             bool fits = taps % size == 0;
             for (int tap = 0; fits && tap < taps; ++tap) {
-                fits = tap % size == 0 ||
-                       tap_offsets[static_cast<size_t>(tap)] == tap_offsets[static_cast<size_t>(tap - 1)] + width_in;
+                fits =
+                    tap % size == 0 || tap_offsets[static_cast<size_t>(tap)] ==
+                                           tap_offsets[static_cast<size_t>(tap - 1)] + int64_t{width_in} * input_step;
             }
             merged = fits ? size : 1;
         }
@@ -121,7 +122,8 @@ PackedConvolution::PackedConvolution(const KernelTable &kernels, const float *we
                   segment_offsets_.data(),
                   static_cast<int32_t>(segment_offsets_.size()),
                   merged * width_in,
-                  activation};
+                  activation,
+                  input_step};
 }
 
 PackedDepthwise::PackedDepthwise(const KernelTable &kernels, const float *weight, const float *bias, int channels,

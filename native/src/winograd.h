@@ -99,9 +99,9 @@ static void winograd_tile(const float *weights, const float *const *inputs, int6
         pointers[pixel] = inputs[pixel];
     }
     if (const float *later = take_ahead(ahead, channels)) {
-        add_rows<true>(weights, pointers, channels, sums, later);
+        add_rows<true>(weights, pointers, channels, 1, sums, later);
     } else {
-        add_rows<false>(weights, pointers, channels, sums, later);
+        add_rows<false>(weights, pointers, channels, 1, sums, later);
     }
 #pragma GCC unroll 16
     for (int pixel = 0; pixel < Pixels; ++pixel) {

@@ -18,9 +18,11 @@ struct ConvolutionShape {
 class PackedConvolution {
   public:
     // `weight` is (output channels, input channels / groups, taps); `tap_offsets` are floats from a place's base
-    // pointer, one a tap, and neighbouring taps are merged where they lie side by side in memory.
+    // pointer, one a tap, and neighbouring taps are merged where they lie side by side in memory. Channels lie
+    // `input_step` floats apart.
     PackedConvolution(const KernelTable &kernels, const float *weight, const float *bias, int output_channels,
-                      int input_channels, int groups, const std::vector<int64_t> &tap_offsets, Activation activation);
+                      int input_channels, int groups, const std::vector<int64_t> &tap_offsets, Activation activation,
+                      int input_step = 1);
 
     const ConvolutionArguments &arguments() const { return arguments_; }
     // Before counts nothing yet.
@@ -57,6 +59,12 @@ class PackedDepthwise {
 std::unique_ptr<Operator> make_convolution(const Program &program, std::string name, int input, int output,
                                            int residual, const float *weight, const float *bias,
                                            const ConvolutionShape &shape, Activation activation);
+// A pointwise convolution of some of the channels: `length` from each of `firsts` on, `step` apart. `weight` is (output
+// channels, length, firsts).
+std::unique_ptr<Operator> make_gathered_convolution(const Program &program, std::string name, int input, int output,
+                                                    int residual, const float *weight, const float *bias,
+                                                    const std::vector<int64_t> &firsts, int length, int step,
+                                                    Activation activation);
 // A copy of `input` that follows it by single elements, or by whole places: see transmission.h.
 enum class Sending : int32_t;
 std::unique_ptr<Operator> make_transmission(const Program &program, std::string name, int input, int output,

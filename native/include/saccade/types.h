@@ -71,6 +71,7 @@ struct ConvolutionArguments {
     int32_t segments;
     int32_t segment_length;
     Activation activation;
+    int32_t input_step; // floats from a channel to the next
 };
 
 // Weights that lie together; `before` counts the floats of all stretches before this one.

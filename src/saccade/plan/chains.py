@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from saccade.graph import Binary, Convolution, Fallback, Graph, MaxPool, Operator, Transmission
+from saccade.graph import Binary, ChannelGather, Convolution, Fallback, Graph, MaxPool, Operator, Transmission
+from saccade.plan.gathers import runs_of
 from saccade.plan.step import Step
 
 MOST_PRODUCTS = 32
@@ -21,8 +22,9 @@ def join_chains(graph: Graph, steps: Sequence[Step | Fallback], readers: Mapping
     """Returns the steps with layers joined where nothing else reads what lies between them.
 
     The outputs of a depthwise layer, or of a product with one factor a channel, are computed for a block of places at a
-    time where a pointwise layer reads them. What comes before a depthwise layer or a max pooling is not kept either
-    where computing the places around a change once more takes less time than memory does.
+    time where a pointwise layer reads them; channels that it chooses are read from where they lie. What comes before a
+    depthwise layer or a max pooling is not kept either where computing the places around a change once more takes less
+    time than memory does.
 
     Args:
         graph: what the steps compute.
@@ -56,7 +58,7 @@ def _fits(graph: Graph, before: Step, step: Step) -> bool:
         return _expands(graph, before, MOST_PRODUCTS)
     if isinstance(step.operator, MaxPool):
         return _expands(graph, before, MOST_POOLED_PRODUCTS)
-    return _is_pointwise(step) and (is_depthwise(before.operator) or _scales(graph, before))
+    return _is_pointwise(step) and (is_depthwise(before.operator) or _scales(graph, before) or _chooses(before))
 
 
 def is_depthwise(operator: Operator) -> bool:
@@ -87,6 +89,15 @@ def _expands(graph: Graph, step: Step, most_products: int) -> bool:
         and math.prod(operator.weight.shape[1:]) <= most_products
         and math.prod(graph.tensors[step.output].shape) >= LEAST_ELEMENTS
     )
+
+
+def _chooses(step: Step) -> bool:
+    """Tells whether a step copies channels that a convolution can read from where they lie; slices are no copies."""
+    operator = step.operator
+    if not isinstance(operator, ChannelGather):
+        return False
+    runs = runs_of(operator.indices)
+    return runs is not None and (runs.step > 1 or len(runs.firsts) > 1)
 
 
 def _scales(graph: Graph, step: Step) -> bool:

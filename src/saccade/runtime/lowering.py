@@ -36,6 +36,7 @@ from saccade.graph import (
     Upsample,
 )
 from saccade.plan import Step, is_depthwise
+from saccade.plan.gathers import runs_of
 from saccade.runtime.place_part import place_part
 
 if TYPE_CHECKING:
@@ -159,7 +160,8 @@ def _transmission(program: Program, step: Step, operator: Transmission) -> None:
 
 def _convolution(program: Program, step: Step, operator: Convolution) -> None:
     if step.before is not None:
-        (_scaled_convolution if isinstance(step.before.operator, Binary) else _depthwise_block)(program, step)
+        behind = {Binary: _scaled_convolution, ChannelGather: _gathered_convolution}
+        behind.get(type(step.before.operator), _depthwise_block)(program, step)
         return
     source = program.transmissions.get(step.inputs[0])
     if source is not None and program.by_elements and _dense_or_depthwise(operator):
@@ -207,6 +209,25 @@ def _scaled_convolution(program: Program, step: Step) -> None:
         _number(program, step.output),
         _residual(program, step),
         _layer(step),
+    )
+
+
+def _gathered_convolution(program: Program, step: Step) -> None:
+    assert step.before is not None
+    assert isinstance(step.before.operator, ChannelGather)
+    assert isinstance(step.operator, Convolution)
+    runs = runs_of(step.before.operator.indices)
+    assert runs is not None
+    weight, bias = _weights(step.operator)
+    by_runs = weight[:, list(runs.order)].reshape(len(weight), len(runs.firsts), runs.length).transpose(0, 2, 1)
+    program.native.add_gathered_convolution(
+        *_ends(program, step),
+        _residual(program, step),
+        np.ascontiguousarray(by_runs)[..., None],
+        bias,
+        list(runs.firsts),
+        runs.step,
+        *_function(step.activation),
     )
 
 
