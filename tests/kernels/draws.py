@@ -50,3 +50,19 @@ def windows(draw: st.DrawFn, *, dilated: bool = True, most_padding: int = 4) -> 
         "size": tuple(size),
         "output": output,
     }
+
+
+def window_before(
+    output: tuple[int, ...], kernel: int, stride: int, dilation: int, padding: int
+) -> dict[str, tuple[int, ...]]:
+    """Returns a square window and the map on which it gives an ``output`` of that size; unpadded where none would."""
+    size = tuple((side - 1) * stride + (kernel - 1) * dilation + 1 - 2 * padding for side in output)
+    if min(size) < 1:
+        return window_before(output, kernel, stride, dilation, 0)
+    return {
+        "kernel": (kernel, kernel),
+        "stride": (stride, stride),
+        "padding": (padding,) * 4,
+        "dilation": (dilation, dilation),
+        "size": size,
+    }

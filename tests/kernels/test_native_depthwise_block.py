@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 
 import pytest
-from draws import batches, few, seeds, threads, weights, windows
+from draws import batches, few, seeds, threads, weights, window_before, windows
 from grown_chain import Chain
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,18 +101,7 @@ def test_a_pointwise_expansion_that_is_not_kept_agrees_with_torch(
 def test_any_expansion_that_is_not_kept_agrees_with_torch(
     shape, window, batch, channels, outputs, functions, threads, seed
 ) -> None:
-    kernel, stride, dilation = shape
-    pad = seed % kernel
-    size = tuple((side - 1) * stride + (kernel - 1) * dilation + 1 - 2 * pad for side in window["size"])
-    if min(size) < 1:
-        pad, size = 0, tuple(side + 2 * pad for side in size)
-    first = {
-        "kernel": (kernel, kernel),
-        "stride": (stride, stride),
-        "padding": (pad,) * 4,
-        "dilation": (dilation, dilation),
-        "size": size,
-    }
+    first = window_before(window["size"], *shape, padding=seed % shape[0])
     check_block(block_of(batch, 1, channels, outputs, first, window, functions, seed), threads, seed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from draws import batches, channel_counts, few, seeds, threads, weights, windows
+from draws import batches, channel_counts, few, seeds, threads, weights, window_before, windows
 from grown_chain import Chain
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,13 +54,7 @@ def check_pooled(graph: Graph, threads: int, seed: int) -> None:
 def test_any_convolution_and_pooling_agree_with_torch(
     shape, window, batch, inputs, channels, function, threads, seed
 ) -> None:
-    kernel, stride, dilation = shape
-    pad = seed % kernel
-    size = tuple((side - 1) * stride + (kernel - 1) * dilation + 1 - 2 * pad for side in window["size"])
-    if min(size) < 1:
-        pad, size = 0, tuple(side + 2 * pad for side in size)
-    first = {"kernel": (kernel, kernel), "stride": (stride, stride), "dilation": (dilation, dilation)}
-    first |= {"padding": (pad,) * 4, "size": size}
+    first = window_before(window["size"], *shape, padding=seed % shape[0])
     check_pooled(pooled(batch, inputs, channels, first, window, function, seed), threads, seed)
 
 
