@@ -149,7 +149,7 @@ def test_examples_that_do_not_fit_are_refused_as_frames_are(example, told) -> No
 @pytest.mark.parametrize("type_", [torch.uint8, torch.int64, torch.bool, torch.complex64])
 def test_frames_of_another_kind_of_number_are_refused_by_a_program(type_) -> None:
     session = saccade.compile(bound(), torch.rand(1, 3, 8, 8)).session()
-    with pytest.raises(FrameError, match=f"a frame of {type_} was given; this program was compiled for torch.float32"):
+    with pytest.raises(FrameError, match=f"a frame of {type_} was given; this program was made for torch.float32"):
         session(torch.zeros(1, 3, 8, 8, dtype=type_))
 
 

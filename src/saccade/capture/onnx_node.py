@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx
+import onnx.numpy_helper
 import torch
 
 from saccade.capture.builder import GraphBuilder
@@ -91,11 +92,16 @@ def imports(*operators: str) -> Callable[[Importer], Importer]:
     return add
 
 
+def constant_tensor(proto: onnx.TensorProto) -> torch.Tensor:
+    """Returns a constant of a file."""
+    return torch.from_numpy(onnx.numpy_helper.to_array(proto).copy())
+
+
 def attribute_value(attribute: onnx.AttributeProto) -> Any:
     """Returns an attribute as a plain number, string, list or torch tensor."""
     value = onnx.helper.get_attribute_value(attribute)
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, onnx.TensorProto):
-        return torch.from_numpy(onnx.numpy_helper.to_array(value).copy())
+        return constant_tensor(value)
     return value

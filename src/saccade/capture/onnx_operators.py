@@ -33,16 +33,32 @@ for _operator, _target in {
     "Log": "log.default",
     "Sin": "sin.default",
     "Cos": "cos.default",
+    "Tan": "tan.default",
+    "Asin": "asin.default",
+    "Acos": "acos.default",
+    "Atan": "atan.default",
+    "Sinh": "sinh.default",
+    "Cosh": "cosh.default",
+    "Asinh": "asinh.default",
+    "Acosh": "acosh.default",
+    "Atanh": "atanh.default",
     "Floor": "floor.default",
     "Ceil": "ceil.default",
     "Sign": "sign.default",
-    "Softsign": "softsign.default",
     "Add": "add.Tensor",
     "Sub": "sub.Tensor",
     "Mul": "mul.Tensor",
     "Equal": "eq.Tensor",
     "Greater": "gt.Tensor",
+    "GreaterOrEqual": "ge.Tensor",
     "Less": "lt.Tensor",
+    "LessOrEqual": "le.Tensor",
+    "Not": "logical_not.default",
+    "And": "logical_and.default",
+    "Or": "logical_or.default",
+    "Xor": "logical_xor.default",
+    "Round": "round.default",
+    "IsNaN": "isnan.default",
     "Where": "where.self",
 }.items():
 
@@ -77,6 +93,9 @@ def conv(node: Node) -> Any:
     value = node.image()
     if not isinstance(weight, torch.Tensor):
         raise CaptureError("its weights depend on the graph's inputs")
+    if weight.dtype != torch.float32:
+        kind = str(weight.dtype).removeprefix("torch.")
+        raise CaptureError(f"its weights are {kind}, and the engine computes in float32: export the model in float32")
     stride, dilation = node.attribute("strides", [1, 1]), node.attribute("dilations", [1, 1])
     padding = _border(node, value, list(weight.shape[2:]), stride, dilation)
     groups = node.attribute("group", 1)
@@ -90,7 +109,7 @@ def conv(node: Node) -> Any:
 def conv_transpose(node: Node) -> Any:
     """The adjoint of a convolution."""
     node.image()
-    if node.attribute("auto_pad", "NOTSET") != "NOTSET" or node.attribute("output_shape") is not None:
+    if node.attribute("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or node.attribute("output_shape") is not None:
         raise CaptureError("automatic padding of a ConvTranspose is not read")
     top, left, bottom, right = node.attribute("pads", [0, 0, 0, 0])
     extra = node.attribute("output_padding", [0, 0])
@@ -104,16 +123,88 @@ def conv_transpose(node: Node) -> Any:
 @imports("BatchNormalization")
 def batch_normalization(node: Node) -> Any:
     """Batch norm by its running statistics."""
+    if node.attribute("training_mode", 0):
+        raise CaptureError("it normalises by the batch (training_mode=1); export the model in evaluation mode")
     value, weight, bias, mean, variance = node.inputs[:5]
     epsilon = node.attribute("epsilon", 1e-5)
     return node.call("batch_norm.default", value, weight, bias, mean, variance, False, 0.1, epsilon, False)
 
 
+@imports("Softsign")
+def softsign(node: Node) -> Any:
+    """x / (1 + |x|)."""
+    size = node.call("add.Tensor", node.call("abs.default", node.input(0)), 1.0)
+    return node.call("div.Tensor", node.input(0), size)
+
+
+@imports("ThresholdedRelu")
+def thresholded_relu(node: Node) -> Any:
+    """x where it is above a threshold, else 0."""
+    return node.call("threshold.default", node.input(0), node.attribute("alpha", 1.0), 0.0)
+
+
+@imports("Swish")
+def swish(node: Node) -> Any:
+    """x * sigmoid(alpha * x)."""
+    alpha = node.attribute("alpha", 1.0)
+    if alpha == 1.0:
+        return node.call("silu.default", node.input(0))
+    gate = node.call("sigmoid.default", node.call("mul.Tensor", node.input(0), alpha))
+    return node.call("mul.Tensor", node.input(0), gate)
+
+
+@imports("Mod")
+def modulo(node: Node) -> Any:
+    """The remainder, with the divisor's sign or, with fmod=1, the dividend's."""
+    return node.call("fmod.Tensor" if node.attribute("fmod", 0) else "remainder.Tensor", *node.inputs)
+
+
+@imports("CumSum")
+def cumulative_sum(node: Node) -> Any:
+    """Sums up to each place along an axis."""
+    (axis,) = node.numbers(1) or [0]
+    if node.attribute("exclusive", 0) or node.attribute("reverse", 0):
+        raise CaptureError("exclusive and reversed sums are not read")
+    return node.call("cumsum.default", node.input(0), axis)
+
+
+@imports("Celu")
+def celu(node: Node) -> Any:
+    """CELU."""
+    return node.call("celu.default", node.input(0), node.attribute("alpha", 1.0))
+
+
+@imports("Einsum")
+def einsum(node: Node) -> Any:
+    """Einstein's sum."""
+    return node.call("einsum.default", node.attribute("equation"), list(node.inputs))
+
+
+@imports("LRN")
+def local_response_normalization(node: Node) -> Any:
+    """x / (bias + alpha * mean of the squares of the channels around) ** beta."""
+    value, size = node.image(), node.attribute("size")
+    squares = node.call("unsqueeze.default", node.call("mul.Tensor", value, value), 1)
+    border = [0, 0, 0, 0, (size - 1) // 2, size // 2]
+    padded = node.call("constant_pad_nd.default", squares, border, 0.0)
+    means = node.call("squeeze.dims", node.call("avg_pool3d.default", padded, [size, 1, 1], [1, 1, 1]), [1])
+    scaled = node.call("mul.Tensor", means, node.attribute("alpha", 1e-4))
+    base = node.call("add.Tensor", scaled, node.attribute("bias", 1.0))
+    return node.call("div.Tensor", value, node.call("pow.Tensor_Scalar", base, node.attribute("beta", 0.75)))
+
+
 @imports("InstanceNormalization")
 def instance_normalization(node: Node) -> Any:
-    """Instance norm."""
+    """Instance norm; of groups of channels that were laid in a row, as group norm was once exported, group norm."""
     value, weight, bias = node.inputs
     epsilon = node.attribute("epsilon", 1e-5)
+    image = value.reshape(value.stored) if isinstance(value, Value) and value.rank == 3 else None
+    constant = isinstance(weight, torch.Tensor) and isinstance(bias, torch.Tensor)
+    if image is not None and constant and image.rank == 4 and image.shape[1] % value.shape[1] == 0:
+        each = image.shape[1] // value.shape[1]
+        numbers = weight.repeat_interleave(each), bias.repeat_interleave(each)
+        grouped = node.call("group_norm.default", image, value.shape[1], *numbers, epsilon)
+        return node.call("reshape.default", grouped, list(value.shape))
     return node.call("instance_norm.default", value, weight, bias, None, None, True, 0.1, epsilon, False)
 
 
@@ -256,6 +347,12 @@ imports("Min")(_variadic("minimum.default"))
 imports("Sum")(_variadic("add.Tensor"))
 
 
+@imports("Mean")
+def mean(node: Node) -> Any:
+    """The mean of several values."""
+    return node.call("div.Tensor", _variadic("add.Tensor")(node), float(len(node.inputs)))
+
+
 @imports("MaxPool")
 def max_pool(node: Node) -> Any:
     """The largest value of each window."""
@@ -297,37 +394,6 @@ def global_average_pool(node: Node) -> Any:
 def global_max_pool(node: Node) -> Any:
     """The largest value over all places."""
     return node.call("amax.default", node.input(0), list(range(2, len(node.input(0).shape))), True)
-
-
-def _reduced_axes(node: Node) -> list[int]:
-    """Returns the axes of a reduction: where none are given all of them, or none if the node says so."""
-    everything = [] if node.attribute("noop_with_empty_axes", 0) else list(range(len(node.input(0).shape)))
-    return node.numbers(1, "axes") or everything
-
-
-def _reduction(target: str) -> Importer:
-    def importer(node: Node) -> Any:
-        axes = _reduced_axes(node)
-        return node.call(target, node.input(0), axes, bool(node.attribute("keepdims", 1))) if axes else node.input(0)
-
-    return importer
-
-
-imports("ReduceMean")(_reduction("mean.dim"))
-imports("ReduceMax")(_reduction("amax.default"))
-imports("ReduceMin")(_reduction("amin.default"))
-imports("ReduceSum")(_reduction("sum.dim_IntList"))
-
-
-@imports("ReduceL2")
-def reduce_l2(node: Node) -> Any:
-    """The Euclidean norm, over no axes the absolute value."""
-    axes = _reduced_axes(node)
-    if not axes:
-        return node.call("abs.default", node.input(0))
-    keep = bool(node.attribute("keepdims", 1))
-    squares = node.call("mul.Tensor", node.input(0), node.input(0))
-    return node.call("sqrt.default", node.call("sum.dim_IntList", squares, axes, keep))
 
 
 def _softmax(name: str) -> Importer:

@@ -1,15 +1,13 @@
-"""ONNX operators that move or choose data: reshapes, slices, joins, borders, interpolation."""
+"""ONNX operators that move or choose data: reshapes, slices, joins, borders."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 
-from saccade.capture.layout import Value
 from saccade.capture.onnx_node import Node, imports
 from saccade.errors import CaptureError
 
@@ -19,7 +17,10 @@ FAR = 2**31 - 1
 
 @imports("Identity", "Dropout")
 def identity(node: Node) -> Any:
-    """The same value."""
+    """The same value; a Dropout that is switched on is refused."""
+    training = node.numbers(2) if node.operator == "Dropout" else None
+    if training and training[0]:
+        raise CaptureError("it is in training mode; export the model in evaluation mode")
     return node.input(0)
 
 
@@ -48,6 +49,23 @@ def cast(node: Node) -> Any:
     """Another dtype."""
     target = onnx.helper.tensor_dtype_to_np_dtype(node.attribute("to")).type(0).reshape(1)
     return node.call("_to_copy.default", node.input(0), dtype=torch.from_numpy(target).dtype)
+
+
+@imports("DequantizeLinear")
+def dequantize_linear(node: Node) -> Any:
+    """Weights that are stored as whole numbers."""
+    numbers, scale, zero = node.input(0), node.input(1), node.input(2)
+    if not isinstance(numbers, torch.Tensor) or scale.numel() > 1 < scale.dim():
+        raise CaptureError("only weights are read that have one scale, or one for each place along an axis")
+    shape = [-1 if place == node.attribute("axis", 1) % numbers.dim() else 1 for place in range(numbers.dim())]
+    scale, zero = (part if part is None or part.numel() == 1 else part.reshape(shape) for part in (scale, zero))
+    return (numbers.to(scale.dtype) - (0 if zero is None else zero.to(scale.dtype))) * scale
+
+
+@imports("CastLike")
+def cast_like(node: Node) -> Any:
+    """The dtype of another value."""
+    return node.call("_to_copy.default", node.input(0), dtype=node.input(1).dtype)
 
 
 @imports("Reshape")
@@ -177,6 +195,24 @@ def gather(node: Node) -> Any:
     return node.call("reshape.default", chosen, [*value.shape[:axis], *indices.shape, *value.shape[axis + 1 :]])
 
 
+@imports("GatherElements")
+def gather_elements(node: Node) -> Any:
+    """For each place the position along an axis that its own index names."""
+    axis = node.attribute("axis", 0) % len(node.input(0).shape)
+    size = node.input(0).shape[axis]
+    return node.call("gather.default", node.input(0), axis, node.call("remainder.Scalar", node.input(1), size))
+
+
+@imports("GridSample")
+def grid_sample(node: Node) -> Any:
+    """Samples at places that a grid names."""
+    modes = {"linear": 0, "bilinear": 0, "nearest": 1, "cubic": 2, "bicubic": 2}
+    borders = {"zeros": 0, "border": 1, "reflection": 2}
+    mode, border = modes[node.attribute("mode", "bilinear")], borders[node.attribute("padding_mode", "zeros")]
+    aligned = bool(node.attribute("align_corners", 0))
+    return node.call("grid_sampler.default", node.image(), node.input(1), mode, border, aligned)
+
+
 @imports("Pad")
 def pad(node: Node) -> Any:
     """A border."""
@@ -220,113 +256,3 @@ def space_to_depth(node: Node) -> Any:
     shape = [count, channels, block, block, rows // block, columns // block]
     moved = node.call("permute.default", node.call("reshape.default", gathered, shape), [0, 2, 3, 1, 4, 5])
     return node.call("reshape.default", moved, [count, channels * block**2, rows // block, columns // block])
-
-
-@imports("Resize", "Upsample")
-def resize(node: Node) -> Any:
-    """Interpolation of rows and columns."""
-    value = node.image()
-    sides, scale = _target(node, value)
-    mode = node.attribute("mode", "nearest")
-    coordinates = node.attribute("coordinate_transformation_mode", _default_coordinates(node))
-    _require_plain_filter(node, value, sides, mode)
-    if mode == "nearest":
-        return _nearest(node, value, sides, scale, coordinates)
-    align_corners = coordinates == "align_corners"
-    if mode not in ("linear", "cubic") or not (align_corners or coordinates in ("half_pixel", "pytorch_half_pixel")):
-        raise CaptureError(f"interpolation {mode!r} with {coordinates!r} coordinates is not read")
-    if coordinates == "pytorch_half_pixel":
-        value, scale = _first_of_single_sides(node, value, sides, scale)
-    target = "upsample_bilinear2d.default" if mode == "linear" else "upsample_bicubic2d.default"
-    return node.call(target, value, sides, align_corners, *(scale or (None, None)))
-
-
-def _is_early(node: Node) -> bool:
-    """Tells whether an interpolation is from before version 11, which gave it coordinates, roundings and sizes."""
-    return node.operator == "Upsample" or node.version < 11
-
-
-def _default_coordinates(node: Node) -> str:
-    return "asymmetric" if _is_early(node) else "half_pixel"
-
-
-def _target(node: Node, value: Value) -> tuple[list[int], list[float] | None]:
-    """Returns the rows and columns that an interpolation is to have, and its factors where it is given by those."""
-    scales = node.numbers(1 if _is_early(node) else 2, "scales")
-    sizes = None if _is_early(node) else node.numbers(3)
-    given = sizes or scales
-    if not given:
-        raise CaptureError("it has neither sizes nor scales")
-    policy = node.attribute("keep_aspect_ratio_policy", "stretch")
-    if sizes and policy != "stretch":
-        raise CaptureError(
-            f"its sizes are bounds (keep_aspect_ratio_policy {policy!r}), which is not read; export it with the sizes "
-            "that the output has"
-        )
-    axes = [axis % value.rank for axis in node.attribute("axes", range(value.rank))]
-    if len(axes) != len(given):
-        raise CaptureError(f"it has {len(given)} sizes or scales for {len(axes)} axes; there must be one for each")
-    unchanged = list(value.shape) if sizes else [1.0] * value.rank
-    wanted = list(unchanged)
-    for axis, number in zip(axes, given, strict=True):
-        wanted[axis] = number
-    if wanted[:2] != unchanged[:2]:
-        raise CaptureError(
-            f"its sizes or scales {given} for the axes {axes} change images or channels; only rows and "
-            "columns can be resized"
-        )
-    if sizes:
-        return [int(size) for size in wanted[2:]], None
-    # In float32, as ONNX has it: there ten rows by 0.7 are seven, in float64 six.
-    sides = [
-        int(np.float32(size) * np.float32(factor)) for size, factor in zip(value.shape[2:], wanted[2:], strict=True)
-    ]
-    return sides, [float(factor) for factor in wanted[2:]]
-
-
-def _require_plain_filter(node: Node, value: Value, sides: list[int], mode: str) -> None:
-    """Raises CaptureError where an interpolation's filter is another than torch's.
-
-    A wider filter against aliasing is the plain one where a linear interpolation shrinks nothing. Torch's own filter
-    against aliasing leaves out what lies outside the image, where ONNX repeats the border.
-    """
-    shrinks = any(side < size for side, size in zip(sides, value.shape[2:], strict=True))
-    if node.attribute("antialias", 0) and (shrinks or mode != "linear"):
-        raise CaptureError(
-            f"interpolation {mode!r} from {list(value.shape[2:])} to {sides} with antialias=1 is not read; export it "
-            "without antialias, or resize the images before the model"
-        )
-    if mode == "cubic" and (node.attribute("cubic_coeff_a", -0.75) != -0.75 or node.attribute("exclude_outside", 0)):
-        raise CaptureError("only the cubic coefficient -0.75 is read, and exclude_outside=0")
-
-
-def _first_of_single_sides(
-    node: Node, value: Value, sides: list[int], scale: list[float] | None
-) -> tuple[Value, list[float] | None]:
-    """Returns the value and factors with only the first row or column where there is to be one.
-
-    There the pytorch_half_pixel coordinates read position 0, the half_pixel ones the middle.
-    """
-    for place, side in enumerate(sides):
-        if side == 1:
-            value = node.call("slice.Tensor", value, 2 + place, 0, 1)
-            scale = scale and [1.0 if place == index else factor for index, factor in enumerate(scale)]
-    return value, scale
-
-
-def _nearest(node: Node, value: Value, sides: list[int], scale: list[float] | None, coordinates: str) -> Any:
-    """Nearest interpolation; other roundings agree with torch's where the factors are whole numbers."""
-    rounding = node.attribute("nearest_mode", "floor" if node.version < 11 else "round_prefer_floor")
-    whole = all(side % size == 0 for side, size in zip(sides, value.shape[2:], strict=True))
-    whole = whole and all(factor.is_integer() for factor in scale or ())
-    half = coordinates in ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric")
-    asymmetric = coordinates == "asymmetric" or node.operator == "Upsample"
-    if (asymmetric and (rounding == "floor" or node.operator == "Upsample")) or (
-        whole and half and rounding.startswith("round")
-    ):
-        return node.call("upsample_nearest2d.default", value, sides, *(scale or (None, None)))
-    raise CaptureError(
-        f"nearest interpolation from {list(value.shape[2:])} to {sides} (factors {scale or 'not given'}) with "
-        f"{coordinates!r} coordinates and rounding {rounding!r} is not read; use whole factors with 'half_pixel' and "
-        "'round_prefer_floor', or 'asymmetric' and 'floor'"
-    )

@@ -54,8 +54,8 @@ def as_taken(frame: torch.Tensor, expected: Tensor) -> torch.Tensor:
     if frame.dtype != expected.dtype:
         if frame.is_floating_point() != expected.dtype.is_floating_point or frame.is_complex():
             raise FrameError(
-                f"a frame of {frame.dtype} was given; this program was compiled for {expected.dtype}: convert the "
-                "frame as the model expects it, compile another program, or use saccade.incremental, which adapts"
+                f"a frame of {frame.dtype} was given; this program was made for {expected.dtype}: convert the frame as "
+                "the model expects it, or give the model with a step in front that does"
             )
         frame = frame.to(expected.dtype)
     # On a small network every call of torch counts: a frame that needs neither is taken as it is.
