@@ -345,3 +345,33 @@ def test_gates_that_fold_into_a_batch_norm_leave_the_outputs_as_they_were(images
 def test_a_network_without_gates_that_fold_is_an_error() -> None:
     with pytest.raises(GateError, match="no gate of this network can be folded"):
         saccade.gates.fold(saccade.gates.insert(small_resnet(), "se"))
+
+
+def test_a_stride_that_a_gate_asks_for_leaves_with_it(images) -> None:
+    model = small_resnet()
+    before = model(images)
+    saccade.gates.insert(model, "gsop")
+    assert model.layer4[0].conv1.stride == (1, 1)
+    saccade.gates.remove(model)
+    assert model.layer4[0].conv1.stride == (2, 2)
+    assert torch.equal(model(images), before)
+
+
+@pytest.mark.parametrize(("name", "gate"), [("squeezenet1_1", "emca"), ("squeezenet1_1", "abn"), ("googlenet", "emca")])
+def test_a_gate_with_which_a_network_does_not_run_is_an_error_and_changes_nothing(name, gate) -> None:
+    options = {"init_weights": False} if name == "googlenet" else {}
+    model = getattr(torchvision.models, name)(weights=None, **options).eval()
+    keys, example = list(model.state_dict()), torch.rand(1, 3, 64, 64)
+    before = model(example)
+    with pytest.raises(GateError, match=r"does not run with the gate at .*where="):
+        saccade.gates.insert(model, gate)
+    assert list(model.state_dict()) == keys
+    assert torch.equal(model(example), before)
+    assert not saccade.gates.gates_of(model)
+
+
+def test_what_is_no_model_and_what_is_no_place_are_errors() -> None:
+    with pytest.raises(ModelError, match=r"a str was given; expected a torch\.nn\.Module"):
+        saccade.gates.insert("resnet18", "das")
+    with pytest.raises(GateError, match="where=5 was given; expected names or patterns"):
+        saccade.gates.insert(small_resnet(), "das", 5)

@@ -73,3 +73,19 @@ def test_a_damaged_state_and_one_of_another_network_are_refused(folder: Path, tm
     (tmp_path / "mine" / "state.pt").write_bytes((tmp_path / "other" / "state.pt").read_bytes()[:500])
     with pytest.raises(CheckpointError, match=r"cannot be read.*remove the folder"):
         train(recipe, folder, tmp_path / "mine", cache=tmp_path, accelerator="cpu", resume=True)
+
+
+def test_a_state_of_which_a_byte_has_changed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.pt"
+    save_state(path, {"weights": torch.arange(10_000.0)})
+    assert torch.equal(load_state(path)["weights"], torch.arange(10_000.0))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(
+        CheckpointError, match=r"state\.pt.* is damaged or cannot be read \(the checksum of .*remove the"
+    ):
+        load_state(path)
+    path.write_bytes(content[:1000])
+    with pytest.raises(CheckpointError, match="is damaged or cannot be read"):
+        load_state(path)

@@ -185,7 +185,10 @@ def _check_classes(classes: Sequence[int], logits: Tensor) -> None:
         raise ExplanationError(f"{len(classes)} classes for {len(logits)} frames; give one a frame")
     for index in classes:
         if not 0 <= index < logits.shape[1]:
-            raise ExplanationError(f"class {index} is out of range; the model knows 0 to {logits.shape[1] - 1}")
+            raise ExplanationError(
+                f"class {index} is out of range; the model knows 0 to {logits.shape[1] - 1}: give one of these, and "
+                "compare networks of the same classes only"
+            )
 
 
 @contextmanager

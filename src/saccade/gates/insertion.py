@@ -36,6 +36,8 @@ GateFactory = Callable[[int], nn.Module]
 
 _WRAPPERS = ("DistributedDataParallel", "DataParallel", "FullyShardedDataParallel", "OptimizedModule")
 _SHOWN = 4
+_OWN_STRIDE = "stride_without_gates"
+"""What a convolution keeps its own stride under while a gate has it at another."""
 
 
 def insert(
@@ -67,8 +69,9 @@ def insert(
 
     Raises:
         RegistryError: no gate of that name.
-        GateError: no such place, an option that the gate does not have, or a place that is gated already.
-        ModelError: the model has no convolution, or does not run on the example.
+        GateError: no such place, an option that the gate does not have, a place that is gated already, or one where the
+            network does not run with the gate; the network is then as it was.
+        ModelError: it is no module, has no convolution, or does not run on the example.
     """
     _refuse_wrapped(model)
     if isinstance(gate, str):
@@ -89,6 +92,17 @@ def insert(
         _set_last_stage_stride(model, stride, example)
     for place, made in zip(places, gates, strict=True):
         _attach(modules, place, made)
+    try:
+        trace(model, example)
+    except ModelError as error:
+        for name in dict.fromkeys(name for place in places for name in (place.module, *place.earlier)):
+            _undo(modules[name])
+        _restore_strides(model)
+        reason = str(error).partition(": ")[2].rpartition("; ")[0]
+        raise GateError(
+            f"{type(model).__name__} does not run with the gate at {', '.join(place.module for place in places)} "
+            f"({reason}); name other places with where="
+        ) from error
     return model
 
 
@@ -102,10 +116,10 @@ def gates_of(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def remove(model: Network) -> Network:
-    """Takes all gates out of a network, in place, and returns it."""
+    """Takes all gates out of a network, in place, and returns it; a stride that a gate asked for goes with it."""
     for module in list(model.modules()):
-        if isinstance(module, Attached):
-            detach(module)
+        _undo(module)
+    _restore_strides(model)
     return model
 
 
@@ -206,8 +220,10 @@ def convert_keeping_gates(model: Network, convert: Callable[[Any], Any], gates_t
 
 
 def _refuse_wrapped(model: nn.Module) -> None:
-    kind = type(model).__name__
-    if kind in _WRAPPERS:
+    if not isinstance(model, nn.Module):
+        raise ModelError(f"a {type(model).__name__} was given; expected a torch.nn.Module, such as models.create makes")
+    kind = "torch.compile" if hasattr(model, "_orig_mod") else type(model).__name__
+    if kind in _WRAPPERS or kind == "torch.compile":
         raise ModelError(f"the model is wrapped in {kind}; insert gates first and wrap or compile the result")
     if isinstance(model, torch.jit.ScriptModule):
         raise ModelError("the model is a TorchScript module, whose code is fixed; insert gates before scripting it")
@@ -259,8 +275,20 @@ def _with_stride(module: nn.Module, stride: int) -> nn.Module:
     """Gives every strided convolution of a module another stride, in place, and returns the module."""
     for convolution in module.modules():
         if isinstance(convolution, nn.Conv2d) and max(convolution.stride) > 1:
+            vars(convolution).setdefault(_OWN_STRIDE, convolution.stride)
             convolution.stride = (stride, stride)
     return module
+
+
+def _restore_strides(model: nn.Module) -> None:
+    for convolution in model.modules():
+        if isinstance(convolution, nn.Conv2d) and _OWN_STRIDE in vars(convolution):
+            convolution.stride = vars(convolution).pop(_OWN_STRIDE)
+
+
+def _undo(module: nn.Module) -> None:
+    if isinstance(module, Attached):
+        detach(module)
 
 
 def _is_of_a_gate(key: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -66,7 +66,10 @@ def find_places(model: nn.Module, where: str | Placement | Sequence[str], traced
         where = KEYWORDS[where]
     if isinstance(where, Placement):
         return finder.placed(where)
-    patterns = [where] if isinstance(where, str) else list(where)
+    listed = [where] if isinstance(where, str) else list(where) if isinstance(where, Iterable) else [where]
+    patterns = [pattern for pattern in listed if isinstance(pattern, str)]
+    if len(patterns) < len(listed):
+        raise GateError(f"where={where!r} was given; expected names or patterns of modules; {finder.known()}")
     if not patterns:
         raise GateError(f"no place for a gate: where is empty; {finder.known()}")
     names: dict[str, None] = {}
@@ -123,9 +126,11 @@ class _Finder:
                 chosen = [block for block in chosen if not placement.every_other_block or blocks.index(block) % 2]
                 places += [self._in_block(block, blocks, placement) for block in chosen]
         if not places:
-            count = len(self.stages)
+            count = f"{len(self.stages)} stage{'s' if len(self.stages) != 1 else ''}"
+            numbers = " or ".join(map(str, placement.stages))
             raise GateError(
-                f"{type(self.model).__name__} has {count} stages and no place of the kind {placement}; name modules"
+                f"{type(self.model).__name__} has {count} and no place of the kind {placement.where!r} in stage "
+                f"{numbers}, where the gate belongs; name modules, {self.known()}"
             )
         return tuple(places)
 

@@ -115,7 +115,7 @@ def timm_model(name: str, pretrained: bool = False, also_torchvision: bool = Fal
 
 def close(name: str, known: Iterable[str]) -> str:
     """Returns a hint that names what is spelled nearly the same, or an empty string."""
-    near = difflib.get_close_matches(name, list(known), n=3)
+    near = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=3)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 

@@ -10,6 +10,8 @@ import io
 import json
 import os
 import pickle
+import textwrap
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,11 +62,16 @@ def load_state(path: Path) -> dict[str, Any]:
         CheckpointError: it is damaged or no such file.
     """
     try:
+        with zipfile.ZipFile(path) as archive:  # its checksums, which torch does not look at
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"the checksum of {damaged} is another")
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())
         raise CheckpointError(
-            f"the run's state {str(path)!r} cannot be read: {' '.join(str(error).split())[:200]}; remove the folder "
-            "to train anew"
+            f"the run's state {str(path)!r} is damaged or cannot be read ({textwrap.shorten(reason, 160)}); remove the "
+            "folder to train anew"
         ) from error
     return state
 

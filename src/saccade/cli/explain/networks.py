@@ -88,6 +88,8 @@ def network_of(
     if weights is not None:
         source = "published weights" if weights.upper() == "DEFAULT" else f"weights of {Path(weights).name}"
         source += ", untrained gates" * (chosen.warning is not None)
+    elif chosen.name.lower().endswith(".safetensors"):
+        source = f"trained, read from {Path(chosen.name).name}"
     elif chosen.name.startswith(("torchvision:", "timm:")):
         source = "random weights, so that its maps mean nothing"
     else:
