@@ -19,7 +19,7 @@ from saccade.runtime import Program
 @pytest.fixture(autouse=True, scope="module")
 def convolutions_of_any_size_are_not_kept() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chains, "LEAST_ELEMENTS", 0)
+        patch.setattr(chains, "LEAST_POOLED_ELEMENTS", 0)
         yield
 
 

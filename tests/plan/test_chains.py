@@ -27,6 +27,7 @@ SHAPE = (1, 4, 6, 6)
 @pytest.fixture(autouse=True)
 def expansions_of_any_size_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chains, "LEAST_ELEMENTS", 0)
+    monkeypatch.setattr(chains, "LEAST_POOLED_ELEMENTS", 0)
 
 
 def numbers(*shape: int) -> torch.Tensor:

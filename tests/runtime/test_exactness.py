@@ -23,6 +23,7 @@ def expansions_of_any_size_are_not_kept() -> Iterator[None]:
     """Random graphs are small, and only large expansions are computed anew where they are read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chains, "LEAST_ELEMENTS", 0)
+        patch.setattr(chains, "LEAST_POOLED_ELEMENTS", 0)
         yield
 
 

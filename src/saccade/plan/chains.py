@@ -12,10 +12,10 @@ from saccade.plan.step import Step
 
 MOST_PRODUCTS = 32
 """An element's multiply-adds up to which an expansion is computed anew where it is read, and not kept."""
-MOST_POOLED_PRODUCTS = 160
-"""The same where a pooling reads it, whose windows overlap less."""
-LEAST_ELEMENTS = 1 << 19
+LEAST_ELEMENTS = 1 << 20
 """Of an expansion's output: what the caches hold is read as fast as it is computed."""
+MOST_POOLED_PRODUCTS, LEAST_POOLED_ELEMENTS = 160, 1 << 19
+"""The same where a max pooling reads it, whose windows overlap less."""
 
 
 def join_chains(graph: Graph, steps: Sequence[Step | Fallback], readers: Mapping[str, int]) -> list[Step | Fallback]:
@@ -55,9 +55,9 @@ def join_chains(graph: Graph, steps: Sequence[Step | Fallback], readers: Mapping
 
 def _fits(graph: Graph, before: Step, step: Step) -> bool:
     if is_depthwise(step.operator):
-        return _expands(graph, before, MOST_PRODUCTS)
+        return _expands(graph, before, MOST_PRODUCTS, LEAST_ELEMENTS)
     if isinstance(step.operator, MaxPool):
-        return _expands(graph, before, MOST_POOLED_PRODUCTS)
+        return _expands(graph, before, MOST_POOLED_PRODUCTS, LEAST_POOLED_ELEMENTS)
     return _is_pointwise(step) and (is_depthwise(before.operator) or _scales(graph, before) or _chooses(before))
 
 
@@ -80,14 +80,14 @@ def _is_pointwise(step: Step) -> bool:
     )
 
 
-def _expands(graph: Graph, step: Step, most_products: int) -> bool:
+def _expands(graph: Graph, step: Step, most_products: int, least_elements: int) -> bool:
     operator = step.operator
     return (
         isinstance(operator, Convolution)
         and step.before is None
         and operator.groups == 1
         and math.prod(operator.weight.shape[1:]) <= most_products
-        and math.prod(graph.tensors[step.output].shape) >= LEAST_ELEMENTS
+        and math.prod(graph.tensors[step.output].shape) >= least_elements
     )
 
 
