@@ -138,19 +138,13 @@ class DepthwiseBlock final : public Operator {
         ExpandedStrip strip(*expansion_, session, input, strips_, scratch + kernel_scratch_ + places_ * channels_,
                             scratch);
         Places places(*this, session, scratch, &strip);
-        for (int image = 0; image < map.images(); ++image) {
-            for (int begin = 0; begin < map.width(); begin += strips_.outputs) {
-                strip.begin(image, begin * shape_.stride_x - shape_.pad_left);
-                for_each_run(map, first, last, [&](Run run) {
-                    run.first_x = std::max(run.first_x, begin);
-                    run.last_x = std::min(run.last_x, begin + strips_.outputs);
-                    if (run.image == image && run.first_x < run.last_x) {
-                        places.add(run);
-                    }
-                });
-                places.close();
-            }
-        }
+        strips_.for_each_run_of(
+            map, first, last,
+            [&](int image, int column) {
+                places.close(); // while the strip before is there
+                strip.begin(image, column * shape_.stride_x - shape_.pad_left);
+            },
+            [&](const Run &run) { places.add(run); });
         places.finish();
         session.memory<ExpansionMemory>(*this).computed += strip.computed();
     }

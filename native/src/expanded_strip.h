@@ -69,6 +69,25 @@ struct Strips {
         return (outputs - 1) * window.stride_x + (window.kernel_width - 1) * window.dilation_x + 1;
     }
 
+    // Goes down strip after strip of the active places first <= place < last: calls begin(image, first column) for
+    // each, then visit(run) for the runs in it.
+    template <typename Begin, typename Visit>
+    void for_each_run_of(const ChangeMap &map, int64_t first, int64_t last, const Begin &begin,
+                         const Visit &visit) const {
+        for (int image = 0; image < map.images(); ++image) {
+            for (int column = 0; column < map.width(); column += outputs) {
+                begin(image, column);
+                for_each_run(map, first, last, [&](Run run) {
+                    run.first_x = std::max(run.first_x, column);
+                    run.last_x = std::min(run.last_x, column + outputs);
+                    if (run.image == image && run.first_x < run.last_x) {
+                        visit(run);
+                    }
+                });
+            }
+        }
+    }
+
     int64_t floats(int channels) const {
         constexpr int64_t kSlack = 64; // a vector may be read past the last place
         return int64_t{columns} * rows * channels + kSlack;

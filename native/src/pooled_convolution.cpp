@@ -56,18 +56,10 @@ class PooledConvolution final : public Operator {
         const View input = session.view(inputs[0]);
         const View target = session.view(output);
         ExpandedStrip strip(expansion_, session, input, strips_, scratch + kernel_scratch_, scratch);
-        for (int image = 0; image < map.images(); ++image) {
-            for (int begin = 0; begin < map.width(); begin += strips_.outputs) {
-                strip.begin(image, std::max(begin * pool_.stride_x - pool_.pad_left, 0));
-                for_each_run(map, first, last, [&](Run run) {
-                    run.first_x = std::max(run.first_x, begin);
-                    run.last_x = std::min(run.last_x, begin + strips_.outputs);
-                    if (run.image == image && run.first_x < run.last_x) {
-                        pool(session.kernels(), strip, target, run);
-                    }
-                });
-            }
-        }
+        strips_.for_each_run_of(
+            map, first, last,
+            [&](int image, int column) { strip.begin(image, std::max(column * pool_.stride_x - pool_.pad_left, 0)); },
+            [&](const Run &run) { pool(session.kernels(), strip, target, run); });
         session.memory<ExpansionMemory>(*this).computed += strip.computed();
     }
 

@@ -125,9 +125,10 @@ void Transmission::copy_changed(Session &session) const {
 
 float Transmission::largest_value(Session &session) const {
     const View source = session.view(inputs[0]);
+    constexpr int kPlacesApart = 16; // a sample tells how large values are, and takes next to no time
     float largest = 0.0f;
     for_each_run(session.map(output), 0, session.map(output).active(), [&](const Run &run) {
-        for (int x = run.first_x; x < run.last_x; ++x) {
+        for (int x = run.first_x; x < run.last_x; x += kPlacesApart) {
             const float *place = source.at(run.image, run.y, x);
             for (int channel = 0; channel < channels_; ++channel) {
                 largest = std::max(largest, std::abs(place[channel]));

@@ -149,7 +149,7 @@ def test_classes_are_called_by_the_names_in_a_file(call, clip, factory, tmp_path
     (tmp_path / "run_detectors.py").write_text(DETECTOR)
     (tmp_path / "names.txt").write_text("cat\n  döner  \n", encoding="utf-8-sig")
     ended = call("run", clip, "--model", "run_detectors:detector", "--size", "32x32", "--frames", 1, "--events",
-                 tmp_path / "e.jsonl", "--class-names", tmp_path / "names.txt")  # fmt: skip
+                 tmp_path / "e.jsonl", "--categories", tmp_path / "names.txt")  # fmt: skip
     assert ended.code == 0, ended.err
     found = json.loads((tmp_path / "e.jsonl").read_text())["outputs"]["detections"]
     named = {0: "cat", 1: "döner", 2: None}  # the file says nothing of the third class
@@ -157,10 +157,11 @@ def test_classes_are_called_by_the_names_in_a_file(call, clip, factory, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "No such file"), (b"", "holds no class name"), (b"\xff\xfe\x00c", "no UTF-8 text")]
+    ("content", "told"),
+    [(None, "No such file"), (b"", "there are no names of classes"), (b"\xff\xfe\x00c", "no UTF-8 text")],
 )
 def test_names_that_cannot_be_read_are_refused(call_refused, clip, metrics, tmp_path, content, told):
     if content is not None:
         (tmp_path / "names.txt").write_bytes(content)
-    given = ("run", clip, "--model", metrics, "--events", "e.jsonl", "--class-names", tmp_path / "names.txt")
+    given = ("run", clip, "--model", metrics, "--events", "e.jsonl", "--categories", tmp_path / "names.txt")
     assert told in call_refused(*given)

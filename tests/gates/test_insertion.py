@@ -375,3 +375,20 @@ def test_what_is_no_model_and_what_is_no_place_are_errors() -> None:
         saccade.gates.insert("resnet18", "das")
     with pytest.raises(GateError, match="where=5 was given; expected names or patterns"):
         saccade.gates.insert(small_resnet(), "das", 5)
+
+
+class Cutting(nn.Module):
+    """A gate that no network runs with."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Returns half of the channels."""
+        return x[:, : x.shape[1] // 2]
+
+
+def test_an_insertion_that_fails_leaves_an_earlier_gate_its_stride(images) -> None:
+    model = saccade.gates.insert(small_resnet(), "gsop")
+    before = model(images)
+    with pytest.raises(GateError, match="does not run with the gate"):
+        saccade.gates.insert(model, lambda channels: Cutting(), where="layer1")
+    assert torch.equal(model(images), before)
+    assert list(saccade.gates.gates_of(model))

@@ -82,3 +82,9 @@ def check(graph: Graph, threads: int, seed: int = 0, scale: float = 1.0, *, cont
             if contained or all(frame.isfinite().all() for frame in frames):
                 assert error(output, expected) < TOLERANCE, (instruction_set, step, error(output, expected))
             assert same_bits(output, session.dense(*frames)), (instruction_set, step)
+
+
+def check_joined(graph: Graph, threads: int, seed: int) -> None:
+    """Checks a graph whose operators are one step together; see ``check``."""
+    assert len(Program(graph, threads=1).plan.steps) == 1
+    check(graph, threads, seed)

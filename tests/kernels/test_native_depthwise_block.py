@@ -10,7 +10,7 @@ from draws import batches, few, seeds, threads, weights, window_before, windows
 from grown_chain import Chain
 from hypothesis import given
 from hypothesis import strategies as st
-from single import check, frames_of
+from single import check_joined, frames_of
 
 from saccade.graph import Binary, Convolution, Graph
 from saccade.plan import chains
@@ -51,11 +51,6 @@ def block_of(
     return chain.graph()
 
 
-def check_block(graph: Graph, threads: int, seed: int) -> None:
-    assert len(Program(graph, threads=1).plan.steps) == 1
-    check(graph, threads, seed)
-
-
 many_channels = st.one_of(st.integers(2, 20), st.integers(21, 70))
 
 
@@ -66,7 +61,7 @@ many_channels = st.one_of(st.integers(2, 20), st.integers(21, 70))
 def test_a_depthwise_and_a_pointwise_convolution_agree_with_torch_for_any_window(
     window, batch, channels, outputs, functions, threads, seed
 ) -> None:
-    check_block(block_of(batch, channels, channels, outputs, {}, window, functions, seed), threads, seed)
+    check_joined(block_of(batch, channels, channels, outputs, {}, window, functions, seed), threads, seed)
 
 
 @few
@@ -84,7 +79,7 @@ def test_a_pointwise_expansion_that_is_not_kept_agrees_with_torch(
     window, batch, inputs, channels, outputs, functions, threads, seed
 ) -> None:
     first = window_of(window["size"], kernel=1)
-    check_block(block_of(batch, inputs, channels, outputs, first, window, functions, seed), threads, seed)
+    check_joined(block_of(batch, inputs, channels, outputs, first, window, functions, seed), threads, seed)
 
 
 @few
@@ -102,7 +97,7 @@ def test_any_expansion_that_is_not_kept_agrees_with_torch(
     shape, window, batch, channels, outputs, functions, threads, seed
 ) -> None:
     first = window_before(window["size"], *shape, padding=seed % shape[0])
-    check_block(block_of(batch, 1, channels, outputs, first, window, functions, seed), threads, seed)
+    check_joined(block_of(batch, 1, channels, outputs, first, window, functions, seed), threads, seed)
 
 
 def window_of(size: tuple[int, int], kernel: int = 3, stride: int = 1) -> dict[str, tuple[int, ...]]:
@@ -117,7 +112,7 @@ def window_of(size: tuple[int, int], kernel: int = 3, stride: int = 1) -> dict[s
 def test_a_map_of_several_blocks_and_strips_agrees_with_torch(expanded, threads) -> None:
     size = (18, 700)
     first = window_of(size, kernel=1) if expanded else {}
-    check_block(block_of(2, 5, 48, 20, first, window_of(size, stride=2), ("relu", "silu", None), 0), threads, 0)
+    check_joined(block_of(2, 5, 48, 20, first, window_of(size, stride=2), ("relu", "silu", None), 0), threads, 0)
 
 
 def test_multiply_adds_of_an_expansion_count_the_places_around_a_change_too() -> None:

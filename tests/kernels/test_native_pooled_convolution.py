@@ -9,7 +9,7 @@ from draws import batches, channel_counts, few, seeds, threads, weights, window_
 from grown_chain import Chain
 from hypothesis import given
 from hypothesis import strategies as st
-from single import check, frames_of
+from single import check_joined, frames_of
 
 from saccade.graph import Convolution, Graph, MaxPool
 from saccade.plan import chains
@@ -35,11 +35,6 @@ def pooled(batch: int, inputs: int, channels: int, first: dict, window: dict, fu
     return chain.graph()
 
 
-def check_pooled(graph: Graph, threads: int, seed: int) -> None:
-    assert len(Program(graph, threads=1).plan.steps) == 1
-    check(graph, threads, seed)
-
-
 @few
 @given(
     st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 2)),
@@ -55,7 +50,7 @@ def test_any_convolution_and_pooling_agree_with_torch(
     shape, window, batch, inputs, channels, function, threads, seed
 ) -> None:
     first = window_before(window["size"], *shape, padding=seed % shape[0])
-    check_pooled(pooled(batch, inputs, channels, first, window, function, seed), threads, seed)
+    check_joined(pooled(batch, inputs, channels, first, window, function, seed), threads, seed)
 
 
 FIRST = {"kernel": (3, 3), "stride": (2, 2), "dilation": (1, 1), "padding": (1,) * 4}
@@ -65,7 +60,7 @@ WINDOW = {"kernel": (3, 3), "stride": (2, 2), "dilation": (1, 1), "padding": (1,
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_map_of_several_strips_agrees_with_torch(threads) -> None:
     window = WINDOW | {"size": (22, 300), "output": (11, 150)}
-    check_pooled(pooled(2, 3, 48, FIRST | {"size": (44, 600)}, window, None, 0), threads, 0)
+    check_joined(pooled(2, 3, 48, FIRST | {"size": (44, 600)}, window, None, 0), threads, 0)
 
 
 def test_multiply_adds_count_the_places_of_the_windows_around_a_change() -> None:

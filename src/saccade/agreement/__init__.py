@@ -4,7 +4,7 @@ from saccade.agreement import boxes, classes, fastestdet, masks, raw, torchvisio
 from saccade.agreement.choice import fitting_metric
 from saccade.agreement.decoder import Decoder, decode, decoders, find_decoder
 from saccade.agreement.detections import Detections, matched_overlaps
-from saccade.agreement.difference import identical, named_tensors, relative_error, relative_errors
+from saccade.agreement.difference import as_real, identical, named_tensors, relative_error, relative_errors
 from saccade.agreement.metric import Disagreement, Metric, metrics, resolve_metric
 from saccade.agreement.spread import Spread, json_fields
 
@@ -14,6 +14,7 @@ __all__ = [
     "Disagreement",
     "Metric",
     "Spread",
+    "as_real",
     "boxes",
     "classes",
     "decode",

@@ -84,7 +84,7 @@ def described(outputs: Any) -> str:
 
 
 def _relative(output: Tensor, right: Tensor) -> float:
-    output, right = _as_double(output), _as_double(right)
+    output, right = as_real(output).double(), as_real(right).double()
     if torch.equal(output.nan_to_num(), right.nan_to_num()) and torch.equal(output.isnan(), right.isnan()):
         return 0.0
     distance, size = float((output - right).norm()), float(right.norm())
@@ -93,9 +93,9 @@ def _relative(output: Tensor, right: Tensor) -> float:
     return distance / size
 
 
-def _as_double(tensor: Tensor) -> Tensor:
-    """Returns the tensor in float64; of complex numbers, the real and the imaginary parts."""
-    return torch.view_as_real(tensor.resolve_conj()).double() if tensor.is_complex() else tensor.double()
+def as_real(tensor: Tensor) -> Tensor:
+    """Returns of complex numbers their real and imaginary parts along a further dimension; others unchanged."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 def _identical(output: Tensor, right: Tensor) -> bool:

@@ -14,41 +14,33 @@ def _reduced_axes(node: Node) -> list[int]:
     return node.numbers(1, "axes") or everything
 
 
-def _reduction(target: str) -> Importer:
-    def importer(node: Node) -> Any:
-        axes = _reduced_axes(node)
-        return node.call(target, node.input(0), axes, bool(node.attribute("keepdims", 1))) if axes else node.input(0)
+def _reduced(node: Node, target: str, value: Any) -> Any:
+    """Returns a value reduced over the node's axes; over none, itself."""
+    axes = _reduced_axes(node)
+    return node.call(target, value, axes, bool(node.attribute("keepdims", 1))) if axes else value
 
-    return importer
+
+def _reduction(target: str) -> Importer:
+    return lambda node: _reduced(node, target, node.input(0))
 
 
 imports("ReduceMean")(_reduction("mean.dim"))
 imports("ReduceMax")(_reduction("amax.default"))
 imports("ReduceMin")(_reduction("amin.default"))
 imports("ReduceSum")(_reduction("sum.dim_IntList"))
+imports("ReduceLogSumExp")(_reduction("logsumexp.default"))
 
 
 @imports("ReduceL1")
 def reduce_l1(node: Node) -> Any:
     """The sum of absolute values."""
-    axes, sizes = _reduced_axes(node), node.call("abs.default", node.input(0))
-    return node.call("sum.dim_IntList", sizes, axes, bool(node.attribute("keepdims", 1))) if axes else sizes
+    return _reduced(node, "sum.dim_IntList", node.call("abs.default", node.input(0)))
 
 
 @imports("ReduceSumSquare")
 def reduce_sum_square(node: Node) -> Any:
     """The sum of squares."""
-    squares, axes = node.call("mul.Tensor", node.input(0), node.input(0)), _reduced_axes(node)
-    return node.call("sum.dim_IntList", squares, axes, bool(node.attribute("keepdims", 1))) if axes else squares
-
-
-@imports("ReduceLogSumExp")
-def reduce_log_sum_exp(node: Node) -> Any:
-    """The logarithm of the sum of exponentials."""
-    axes = _reduced_axes(node)
-    if not axes:
-        return node.input(0)
-    return node.call("logsumexp.default", node.input(0), axes, bool(node.attribute("keepdims", 1)))
+    return _reduced(node, "sum.dim_IntList", node.call("mul.Tensor", node.input(0), node.input(0)))
 
 
 @imports("LpNormalization")
@@ -83,9 +75,6 @@ def top_k(node: Node) -> Any:
 @imports("ReduceL2")
 def reduce_l2(node: Node) -> Any:
     """The Euclidean norm, over no axes the absolute value."""
-    axes = _reduced_axes(node)
-    if not axes:
+    if not _reduced_axes(node):
         return node.call("abs.default", node.input(0))
-    keep = bool(node.attribute("keepdims", 1))
-    squares = node.call("mul.Tensor", node.input(0), node.input(0))
-    return node.call("sqrt.default", node.call("sum.dim_IntList", squares, axes, keep))
+    return node.call("sqrt.default", reduce_sum_square(node))

@@ -103,7 +103,7 @@ def run(
     decoder: Annotated[
         str | None, typer.Option(help="What reads boxes from the outputs: fastestdet, torchvision or ultraface.")
     ] = None,
-    class_names: Annotated[
+    categories: Annotated[
         Path | None, typer.Option(help="A text file of the classes' names, one a line; known of torchvision's weights.")
     ] = None,
     size: SizeOption = None,
@@ -120,7 +120,7 @@ def run(
     letterbox: LetterboxOption = False,
 ) -> None:
     """Run a model over a video and recompute only what changed."""
-    from saccade.cli.class_names import read_class_names
+    from saccade.cli.categories import read_categories
     from saccade.cli.ignored import IgnoredRegions
     from saccade.cli.models import choose_model
     from saccade.cli.moving_camera import check_moving_camera
@@ -132,11 +132,11 @@ def run(
     check_outputs(
         {"--output": output, "--events": events, "--json": json_file},
         [("SOURCE", source), ("--model", model), ("--weights", weights), ("--policy", policy), ("--ignore", ignore),
-         ("--class-names", class_names)],
+         ("--categories", categories)],
     )  # fmt: skip
     check_moving_camera(moving_camera, margin, ignore is not None or bool(ignore_box))
     ignored = IgnoredRegions.read(ignore, ignore_box or [])
-    names = () if class_names is None else read_class_names(class_names)
+    names = read_categories(categories)
     audits = _checked_audits(audit, error_limit, metric, decoder)
     if json_file is not None:
         check_writable(json_file, "the report")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -28,7 +28,8 @@ from saccade.gates.attachment import (
 from saccade.gates.catalogue import create, gate_class
 from saccade.gates.placement import Placement
 from saccade.gates.places import Place, find_places
-from saccade.gates.trace import trace
+from saccade.gates.structure import find_stages
+from saccade.gates.trace import Trace, trace
 
 Network = TypeVar("Network", bound=nn.Module)
 GateFactory = Callable[[int], nn.Module]
@@ -82,14 +83,14 @@ def insert(
         placement = Placement("stages", position="after_block")
     where = placement if where is None else where
     stride = where.last_stage_stride if isinstance(where, Placement) else None
-    places = find_places(model, where, trace(model, example))
+    traced = trace(model, example)
+    places = find_places(model, where, traced)
     modules = dict(model.named_modules())
     for place in places:
         for name in (place.module, *place.earlier):
             check_attachable(modules[name], name)
     gates = [_made(model, gate, place, options) for place in places]
-    if stride is not None:
-        _set_last_stage_stride(model, stride, example)
+    strided = [] if stride is None else _set_last_stage_stride(model, stride, traced)
     for place, made in zip(places, gates, strict=True):
         _attach(modules, place, made)
     try:
@@ -97,7 +98,7 @@ def insert(
     except ModelError as error:
         for name in dict.fromkeys(name for place in places for name in (place.module, *place.earlier)):
             _undo(modules[name])
-        _restore_strides(model)
+        _restore_strides(strided)
         reason = str(error).partition(": ")[2].rpartition("; ")[0]
         raise GateError(
             f"{type(model).__name__} does not run with the gate at {', '.join(place.module for place in places)} "
@@ -119,7 +120,7 @@ def remove(model: Network) -> Network:
     """Takes all gates out of a network, in place, and returns it; a stride that a gate asked for goes with it."""
     for module in list(model.modules()):
         _undo(module)
-    _restore_strides(model)
+    _restore_strides(model.modules())
     return model
 
 
@@ -263,27 +264,31 @@ def _attach(modules: dict[str, nn.Module], place: Place, gate: nn.Module) -> Non
         attach(modules[name], RelayFirst if name == place.earlier[0] else RelayNext, None, relay)
 
 
-def _set_last_stage_stride(model: nn.Module, stride: int, example: Tensor | Sequence[int] | None) -> None:
-    """Gives the last stage another stride, in place."""
-    from saccade.gates.structure import find_stages
-
-    stages = find_stages(model, trace(model, example))
-    _with_stride(model.get_submodule(stages[-1].blocks[0].name), stride)
+def _set_last_stage_stride(model: nn.Module, stride: int, traced: Trace) -> list[nn.Conv2d]:
+    """Gives the last stage another stride, in place, and returns the convolutions that had one of their own."""
+    last = find_stages(model, traced)[-1]
+    strided = _strided(model.get_submodule(last.blocks[0].name))
+    for convolution in strided:
+        vars(convolution).setdefault(_OWN_STRIDE, convolution.stride)
+        convolution.stride = (stride, stride)
+    return strided
 
 
 def _with_stride(module: nn.Module, stride: int) -> nn.Module:
     """Gives every strided convolution of a module another stride, in place, and returns the module."""
-    for convolution in module.modules():
-        if isinstance(convolution, nn.Conv2d) and max(convolution.stride) > 1:
-            vars(convolution).setdefault(_OWN_STRIDE, convolution.stride)
-            convolution.stride = (stride, stride)
+    for convolution in _strided(module):
+        convolution.stride = (stride, stride)
     return module
 
 
-def _restore_strides(model: nn.Module) -> None:
-    for convolution in model.modules():
-        if isinstance(convolution, nn.Conv2d) and _OWN_STRIDE in vars(convolution):
-            convolution.stride = vars(convolution).pop(_OWN_STRIDE)
+def _strided(module: nn.Module) -> list[nn.Conv2d]:
+    return [part for part in module.modules() if isinstance(part, nn.Conv2d) and max(part.stride) > 1]
+
+
+def _restore_strides(modules: Iterable[nn.Module]) -> None:
+    for module in modules:
+        if isinstance(module, nn.Conv2d) and _OWN_STRIDE in vars(module):
+            module.stride = vars(module).pop(_OWN_STRIDE)
 
 
 def _undo(module: nn.Module) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from saccade.agreement import as_real
 from saccade.runtime.comparison import all_finite, take_over
 
 MOST_VALUES = 1 << 18
@@ -65,7 +66,7 @@ def _values(outputs: Any) -> list[torch.Tensor]:
 def _real(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.is_floating_point():
         return tensor
-    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor.float()
+    return as_real(tensor) if tensor.is_complex() else tensor.float()
 
 
 def _tensors(outputs: Any) -> Iterator[torch.Tensor]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from saccade.agreement import as_real
 from saccade.errors import PolicyError
 from saccade.graph import Fallback, Graph, Reference, Transmission
 from saccade.kernels.reference import REFERENCES, as_read, fetch, run_fallback
@@ -63,7 +64,7 @@ def sensitivities(
     with torch.inference_mode(mode=False), torch.enable_grad():  # whatever mode the stream is called in
         values = run_graph(graph, [frame.clone() for frame in frames], set(told))
         outputs = [fetch(leaf, values) for leaf in graph.outputs if isinstance(leaf, Reference)]
-        outputs = [torch.view_as_real(output) if output.is_complex() else output for output in outputs]
+        outputs = [as_real(output) for output in outputs]
         outputs = [output / output.detach().norm().clamp(min=1e-12) for output in outputs if output.requires_grad]
         squares = {name: torch.zeros_like(values[name], requires_grad=False) for name in told}
         for projection in range(projections):

@@ -122,21 +122,3 @@ def size_for(networks: list[Network], size: tuple[int, int] | None) -> tuple[int
         wanted = " and ".join(f"{name} takes {each[0]}x{each[1]}" for each, name in fixed.items())
         raise ExplanationError(f"the networks see frames of different sizes: {wanted}; compare networks of one size")
     return next(iter(fixed), DEFAULT_SIZE)
-
-
-def read_categories(path: Path | None) -> tuple[str, ...]:
-    """Returns the names of classes in a text file, one a line; none for None.
-
-    Raises:
-        ExplanationError: the file cannot be read or is empty.
-    """
-    if path is None:
-        return ()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExplanationError(f"cannot read the names of classes in {str(path)!r}: {error}; one a line") from error
-    names = tuple(line.strip() for line in lines if line.strip())
-    if not names:
-        raise ExplanationError(f"there are no names of classes in {str(path)!r}; expected one a line")
-    return names

@@ -92,8 +92,9 @@ def explain(
     json_file: Annotated[Path | None, typer.Option("--json", help="Scores to write as JSON.")] = None,
 ) -> None:
     """Show what networks look at in photographs, and score it."""
+    from saccade.cli.categories import read_categories
     from saccade.cli.explain.folder import ResultsFolder
-    from saccade.cli.explain.networks import read_categories, size_for, told_apart
+    from saccade.cli.explain.networks import size_for, told_apart
     from saccade.cli.explain.photographs import read_photographs
     from saccade.cli.explain.report import report, table
     from saccade.cli.outputs import check_outputs
